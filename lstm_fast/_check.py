@@ -1,0 +1,212 @@
+"""The front door: every argument is checked here, before a kernel sees it.
+
+Each check starts with the exit for the common case (a C-contiguous array of the right dtype) and copies only what a kernel
+cannot read. Every message names operation, argument, expected, received, and the fix where there is one.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Array = np.ndarray[Any, Any]
+Dtype = np.dtype[Any]
+
+FLOAT32: Dtype = np.dtype(np.float32)
+FLOAT64: Dtype = np.dtype(np.float64)
+MAX_BYTES = 2**62  # every size computed by the kernels stays below 63 bits
+MAX_THREADS = max(64, 4 * (os.cpu_count() or 1))  # a worker bound above this is lowered to it: the OS may refuse more
+
+
+def array(op: str, name: str, value: ArrayLike, dtype: Dtype | None = None) -> Array:
+    """`value` as a native float32 or float64 array of any layout; with `dtype` (that of x) exactly that one."""
+    if type(value) is np.ndarray:
+        got = value.dtype
+        if got is dtype or (dtype is None and (got is FLOAT32 or got is FLOAT64)):
+            return value
+    return _convert(op, name, value, dtype)
+
+
+def _convert(op: str, name: str, value: ArrayLike, dtype: Dtype | None) -> Array:
+    wanted = "float32 or float64" if dtype is None else f"{dtype} (the dtype of x)"
+    if value is None:
+        raise TypeError(f"{op}: expected {name} as an array of {wanted}, got None")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{op}: expected {name} as an array of {wanted}, got a masked array; fill it with {name}.filled()"
+        )
+    try:
+        a = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise type(error)(
+            f"{op}: expected {name} as an array of {wanted}, got {type(value).__name__}: {error}"
+        ) from error
+    got = a.dtype.newbyteorder("=")
+    if got not in (FLOAT32, FLOAT64) or (dtype is not None and got != dtype):
+        fix = f"; convert it with {name}.astype('{dtype or FLOAT32}')" if a.dtype.kind in "iufb" else ""
+        raise TypeError(f"{op}: expected {name} of dtype {wanted}, got {a.dtype}{fix}")
+    return a if a.dtype.isnative else a.astype(got)
+
+
+def packed(a: Array) -> Array:
+    """`a` itself when it is C-contiguous and aligned, else a copy that is."""
+    flags = a.flags
+    return a if flags.c_contiguous and flags.aligned else a.copy()
+
+
+def rows(a: Array) -> Array:
+    """`a` itself when its last axis is contiguous and it is aligned (outer strides are free), else a C-contiguous copy."""
+    flags = a.flags
+    if flags.aligned and (flags.c_contiguous or a.shape[-1] < 2 or a.strides[-1] == a.itemsize):
+        return a
+    return a.copy()
+
+
+def sequence(op: str, x: ArrayLike, time_major: bool) -> tuple[Array, bool]:
+    """x as (B, T, I) with contiguous rows, and whether it came with a batch axis."""
+    a = array(op, "x", x)
+    if a.ndim == 3:
+        return rows(a.transpose(1, 0, 2) if time_major else a), True
+    if a.ndim == 2:
+        return rows(a)[None], False
+    layout = "(T, B, I)" if time_major else "(B, T, I)"
+    fix = "; add axes with x[None, :, None] for one univariate series" if a.ndim == 1 else ""
+    raise ValueError(f"{op}: expected x of shape {layout} or (T, I), got {a.shape}{fix}")
+
+
+def weights(
+    op: str, gates: int, I: int, w_x: ArrayLike, w_h: ArrayLike, b: ArrayLike | None, dtype: Dtype
+) -> tuple[Array, Array, Array | None, int]:
+    """w_x (I, gates*H), w_h (H, gates*H), b (gates*H) or None, C-contiguous, and H."""
+    w_x = array(op, "w_x", w_x, dtype)
+    w_h = array(op, "w_h", w_h, dtype)
+    if b is not None:
+        b = array(op, "b", b, dtype)
+    H = w_h.shape[0] if w_h.ndim else 0
+    G = gates * H
+    if w_x.shape != (I, G) or w_h.shape != (H, G) or (b is not None and b.shape != (G,)) or H == 0:
+        raise ValueError(_weights_message(op, gates, I, w_x, w_h, b))
+    return packed(w_x), packed(w_h), None if b is None else packed(b), H
+
+
+def _weights_message(op: str, gates: int, I: int, w_x: Array, w_h: Array, b: Array | None) -> str:
+    columns = f"{gates}H" if gates > 1 else "H"
+    if w_h.ndim == 2 and w_h.shape[1] == gates * w_h.shape[0]:
+        H = w_h.shape[0]
+    elif w_h.ndim == 2 and w_h.shape[0] == gates * w_h.shape[1]:  # as PyTorch stores it
+        H = w_h.shape[1]
+    elif w_x.ndim == 2 and w_x.shape[0] == I and w_x.shape[1] % gates == 0:
+        H = w_x.shape[1] // gates
+    else:
+        return f"{op}: expected w_h of shape (H, {columns}), got {w_h.shape}"
+    if H == 0:
+        return f"{op}: expected at least one hidden unit (H >= 1), got w_h of shape {w_h.shape}"
+    G = gates * H
+    for name, a, letters, want in (("w_h", w_h, f"(H, {columns})", (H, G)), ("w_x", w_x, f"(I, {columns})", (I, G))):
+        if a.shape != want:
+            fix = "; transpose it if it comes from PyTorch" if a.shape == want[::-1] else ""
+            return f"{op}: expected {name} of shape {letters} = {want}, got {a.shape}{fix}"
+    assert b is not None
+    fix = "; PyTorch keeps two biases: pass b_ih + b_hh" if b.size == 2 * G else ""
+    return f"{op}: expected b of shape ({columns},) = {(G,)}, got {b.shape}{fix}"
+
+
+def size(op: str, B: int, T: int, I: int, H: int, itemsize: int) -> None:
+    """MemoryError when a buffer of this problem would not fit 62 bits, before anything is allocated."""
+    if (B * T * (5 * H + I) + 8 * B * H) * itemsize > MAX_BYTES:
+        raise MemoryError(
+            f"{op}: (B, T, I, H) = {(B, T, I, H)} needs more than 2**62 bytes; split the batch or the sequence"
+        )
+
+
+def state(op: str, name: str, value: ArrayLike | None, B: int, H: int, dtype: Dtype, batched: bool) -> Array | None:
+    """A state or its gradient as (B, H) C-contiguous, or None; unbatched ones come as (H,)."""
+    if value is None:
+        return None
+    a = array(op, name, value, dtype)
+    letters, want = ("(B, H)", (B, H)) if batched else ("(H,)", (H,))
+    if a.shape == want:
+        return packed(a).reshape(B, H)
+    fix = f"; use {name}[0] if it comes from PyTorch" if a.shape == (1, *want) else ""
+    raise ValueError(f"{op}: expected {name} of shape {letters} = {want}, got {a.shape}{fix}")
+
+
+def lengths(op: str, value: ArrayLike | None, B: int, T: int, batched: bool) -> Array | None:
+    """The valid steps of each row as int64 (B), each in 0..T, or None for all T."""
+    if value is None:
+        return None
+    try:
+        a = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{op}: expected lengths as B = {B} integers, got {type(value).__name__}: {error}") from error
+    if a.size == 0 and B == 0:
+        a = a.astype(np.int64)  # an empty list has no integer dtype of its own
+    if a.dtype.kind not in "iu":
+        nan = np.flatnonzero(np.isnan(a.ravel())) if a.dtype.kind == "f" else np.empty(0, np.int64)
+        got = f"NaN at index {nan[0]}" if nan.size else f"dtype {a.dtype}"
+        fix = "; convert with lengths.astype('int64')" if a.dtype.kind == "f" and not nan.size else ""
+        raise TypeError(f"{op}: expected lengths as B = {B} integers, got {got}{fix}")
+    if not batched and a.shape == ():
+        a = a.reshape(1)
+    if a.shape != (B,):
+        raise ValueError(f"{op}: expected lengths of shape (B,) = {(B,)}, got {a.shape}")
+    bad = np.flatnonzero((a < 0) | (a > T))
+    if bad.size:
+        raise ValueError(f"{op}: expected lengths between 0 and T = {T}, got {a[bad[0]]} at index {bad[0]}")
+    return np.ascontiguousarray(a, dtype=np.int64)
+
+
+def num_threads(op: str, n: Any) -> int:
+    """An upper bound on workers: 0 for None (the global setting), else 1..MAX_THREADS."""
+    if n is None:
+        return 0
+    if isinstance(n, (bool, np.bool_)):
+        raise TypeError(f"{op}: expected num_threads as an integer >= 1, got {n}")
+    try:
+        count = operator.index(n)
+    except TypeError:
+        raise TypeError(f"{op}: expected num_threads as an integer >= 1, got {type(n).__name__}") from None
+    if count < 1:
+        raise ValueError(f"{op}: expected num_threads >= 1, got {count}; use None for the global setting")
+    return min(count, MAX_THREADS)
+
+
+def like_output(op: str, name: str, value: ArrayLike | None, shape: tuple[int, ...], dtype: Dtype) -> Array | None:
+    """The gradient of an output: its shape in the caller's layout, rows contiguous; or None for zeros."""
+    if value is None:
+        return None
+    a = array(op, name, value, dtype)
+    if a.shape != shape:
+        raise ValueError(f"{op}: expected {name} of the shape of y = {shape}, got {a.shape}")
+    return rows(a)
+
+
+def output(op: str, out: Any, shape: tuple[int, ...], dtype: Dtype, inputs: tuple[Array | None, ...]) -> Array:
+    """`out` when it may take y: an ndarray of y's shape and dtype, writeable, apart from every input."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{op}: expected out as a numpy array, got {type(out).__name__}")
+    if out.dtype != dtype:
+        raise TypeError(f"{op}: expected out of dtype {dtype} (the dtype of x), got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"{op}: expected out of the shape of y = {shape}, got {out.shape}")
+    if not out.flags.writeable:
+        raise ValueError(f"{op}: expected out to be writeable, got a read-only array")
+    for a in inputs:
+        if a is not None and _overlap(out, a):
+            raise ValueError(
+                f"{op}: expected out in memory of its own, got one that overlaps an input; pass a new array"
+            )
+    return out
+
+
+def _overlap(a: Array, b: Array) -> bool:
+    if not np.may_share_memory(a, b):  # bounds only: exact when it says no
+        return False
+    try:
+        return bool(np.shares_memory(a, b, max_work=10_000))  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:  # interleaved beyond telling: refuse
+        return True

@@ -1,0 +1,51 @@
+"""Fixtures of the suite."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+TESTS = Path(__file__).parent
+sys.path.insert(0, str(TESTS))  # problems.py, tolerances.py
+
+Python = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240607)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> np.dtype[Any]:
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def python() -> Python:
+    """Run code in a fresh interpreter that finds the test helpers: python(code, timeout=60, **environment)."""
+
+    def call(code: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+        paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment}
+        return subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def _same_thread_count_after() -> Iterator[None]:
+    from lstm_fast import threads
+
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)

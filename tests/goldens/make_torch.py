@@ -1,0 +1,41 @@
+"""Writes the goldens: LSTM inputs, outputs and gradients from PyTorch, so that parity is tested without it.
+
+Run `python tests/goldens/make_torch.py` where torch is installed; commit the .npz files.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+CASES = {
+    "plain": ((3, 5, 7, 6), {}),
+    "univariate": ((2, 8, 1, 17), {}),
+    "reverse": ((4, 3, 2, 9), {"reverse": True}),
+    "ragged": ((5, 6, 3, 4), {"lengths": [2, 6, 1, 4, 6]}),
+}
+
+
+def main() -> None:
+    import torch
+    from problems import make
+    from test_torch_parity import torch_run
+
+    for dtype in ("float32", "float64"):
+        for name, (shape, options) in CASES.items():
+            p = make(*shape, dtype)
+            arrays = {f"in_{n}": a for n, a in vars(p).items() if isinstance(a, np.ndarray)}
+            arrays |= {f"out_{n}": a for n, a in torch_run(p, **options).items()}
+            arrays |= {f"option_{n}": np.asarray(v) for n, v in options.items()}
+            np.savez_compressed(
+                HERE / f"lstm_{name}_{dtype}.npz", torch_version=np.asarray(torch.__version__), **arrays
+            )
+
+
+if __name__ == "__main__":
+    main()

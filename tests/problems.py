@@ -1,0 +1,91 @@
+"""Random LSTM problems: all dimensions different, data never zeros or ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lstm_fast import functional, reference
+
+Array = np.ndarray[Any, Any]
+INPUTS = ("x", "w_x", "w_h", "b", "h0", "c0")
+
+
+@dataclass
+class Problem:
+    """The six inputs of one call in batch-major layout, and the gradients of its three outputs."""
+
+    x: Array
+    w_x: Array
+    w_h: Array
+    b: Array
+    h0: Array
+    c0: Array
+    dy: Array
+    dh: Array
+    dc: Array
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> dict[str, Array]:
+        return {name: getattr(self, name) for name in INPUTS}
+
+    def astype(self, dtype: Any) -> Problem:
+        arrays = {n: a.astype(dtype) for n, a in vars(self).items() if isinstance(a, np.ndarray)}
+        return Problem(**arrays, options=self.options)
+
+    def rows(self, which: slice) -> Problem:
+        """A part of the batch."""
+        part = {n: getattr(self, n)[which] for n in ("x", "h0", "c0", "dy", "dh", "dc")}
+        options = dict(self.options)
+        if "lengths" in options:
+            options["lengths"] = np.asarray(options["lengths"])[which]
+        return Problem(w_x=self.w_x, w_h=self.w_h, b=self.b, **part, options=options)
+
+
+def make(B: int, T: int, I: int, H: int, dtype: Any = np.float64, seed: int = 0, **options: Any) -> Problem:
+    """RandomState: its stream is frozen, so that stored hashes stay valid."""
+    random = np.random.RandomState(seed + 1000 * B + 100 * T + 10 * I + H)
+
+    def draw(*shape: int, scale: float = 1.0) -> Array:
+        return (scale * (2 * random.random_sample(shape) - 1)).astype(dtype)
+
+    s = 1.5 / np.sqrt(I + H)
+    return Problem(
+        x=draw(B, T, I, scale=2.0),
+        w_x=draw(I, 4 * H, scale=s),
+        w_h=draw(H, 4 * H, scale=s),
+        b=draw(4 * H),
+        h0=draw(B, H),
+        c0=draw(B, H, scale=2.0),
+        dy=draw(B, T, H),
+        dh=draw(B, H),
+        dc=draw(B, H),
+        options=options,
+    )
+
+
+def run(p: Problem, module: Any = functional, gradients: bool = True, **more: Any) -> dict[str, Array]:
+    """Outputs y h c and, with `gradients`, dx dw_x dw_h db dh0 dc0, by name."""
+    options = {**p.options, **more}
+    if not gradients:
+        return dict(module.lstm(**p.inputs, **options)._asdict())
+    output, tape = module.lstm_forward(**p.inputs, **options)
+    grads = module.lstm_backward(tape, p.dy, p.dh, p.dc)
+    return {**output._asdict(), **{f"d{name}": g for name, g in grads._asdict().items()}}
+
+
+def truth(p: Problem, **more: Any) -> dict[str, Array]:
+    """The twin in float64 on the same values."""
+    return run(p.astype(np.float64), reference, **more)
+
+
+def assert_same_bits(got: dict[str, Array], want: dict[str, Array], label: str) -> None:
+    assert got.keys() == want.keys()
+    for name in want:
+        assert got[name].dtype == want[name].dtype
+        assert got[name].shape == want[name].shape, f"{label}: shape of {name}"
+        differ = got[name].tobytes() != want[name].tobytes()
+        assert not differ, f"{label}: {name} differs, by {np.max(np.abs(got[name] - want[name])):.1e} at most"
