@@ -1,0 +1,118 @@
+"""What is measured: a case is one LSTM layer of shape (B,T,I,H), its data, its work and its limit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MODES = ("inference", "training")
+
+SHAPES: tuple[tuple[int, int, int, int], ...] = (
+    (1, 1, 1, 20),
+    (1, 10, 1, 50),
+    (1, 100, 13, 128),
+    (1, 50, 256, 256),
+    (1, 50, 1024, 1024),
+    (32, 50, 1, 50),
+    (32, 20, 13, 128),
+    (32, 30, 2048, 256),
+    (64, 100, 128, 256),
+    (64, 50, 512, 512),
+    (64, 25, 1024, 1024),
+    (512, 32, 64, 128),
+    (256, 128, 32, 64),
+)
+QUICK_SHAPES = tuple(SHAPES[i] for i in (0, 1, 2, 5, 6))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Inputs of one case: x (B,T,I), w_x (I,4H), w_h (H,4H), b (4H), dy (B,T,H); gates i f g o."""
+
+    x: NDArray[Any]
+    w_x: NDArray[Any]
+    w_h: NDArray[Any]
+    b: NDArray[Any]
+    dy: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement: shape, mode and dtype.
+
+    Args:
+        B, T, I, H: batch, time steps, input features, hidden units; all >= 1.
+        mode: 'inference' (y of the whole sequence) or 'training' (forward, then backward to x, w_x, w_h and b).
+        dtype: 'float32' or 'float64'.
+
+    Example:
+        >>> Case(2, 5, 7, 3, "inference").flop()
+        2400
+    """
+
+    B: int
+    T: int
+    I: int  # noqa: E741 (the letter of the shape alphabet)
+    H: int
+    mode: str
+    dtype: str = "float32"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (self.B, self.T, self.I, self.H)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per number."""
+        return 4 if self.dtype == "float32" else 8
+
+    def flop(self) -> int:
+        """Multiplications and additions of the matrix products: 8 B T H (I+H) forward, three times that in training."""
+        return 8 * self.B * self.T * self.H * (self.I + self.H) * (3 if self.mode == "training" else 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def data(self) -> Data:
+        """Random inputs, the same in every process: x and dy standard normal, weights uniform in +-1/sqrt(H)."""
+        rng = np.random.default_rng([20, self.B, self.T, self.I, self.H])
+        B, T, I, H = self.shape  # noqa: E741
+        bound = H**-0.5
+
+        def uniform(*shape: int) -> NDArray[Any]:
+            return rng.uniform(-bound, bound, shape).astype(self.dtype)
+
+        return Data(
+            x=rng.standard_normal((B, T, I)).astype(self.dtype),
+            w_x=uniform(I, 4 * H),
+            w_h=uniform(H, 4 * H),
+            b=uniform(4 * H),
+            dy=rng.standard_normal((B, T, H)).astype(self.dtype),
+        )
+
+
+def parse_shapes(text: str) -> list[tuple[int, int, int, int]]:
+    """Read 'B,T,I,H;B,T,I,H;...'.
+
+    Raises:
+        ValueError: a shape is not four positive integers.
+
+    Example:
+        >>> parse_shapes("1,10,1,50; 32,20,13,128")
+        [(1, 10, 1, 50), (32, 20, 13, 128)]
+    """
+    shapes: list[tuple[int, int, int, int]] = []
+    for item in filter(None, (part.strip() for part in text.split(";"))):
+        try:
+            B, T, I, H = (int(number) for number in item.split(","))  # noqa: E741
+        except ValueError:
+            raise ValueError(f"bench: expected --shapes as 'B,T,I,H;B,T,I,H', received {item!r}") from None
+        if min(B, T, I, H) < 1:
+            raise ValueError(f"bench: expected B, T, I, H >= 1 in --shapes, received {item!r}")
+        shapes.append((B, T, I, H))
+    if not shapes:
+        raise ValueError(f"bench: expected --shapes as 'B,T,I,H;B,T,I,H', received {text!r}")
+    return shapes
