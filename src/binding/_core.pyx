@@ -1,0 +1,598 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=False
+"""The binding: arrays to one argument struct, the GIL released, a bad status to an exception.
+
+Front doors (functional.py, layers) validate for people; the checks here only keep wrong memory out of the kernels. Every
+method has four beats: locals, checks, one C call, return. Objects own their scratch; no call allocates.
+"""
+import os
+
+cimport cython
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy
+cimport numpy as cnp
+
+cnp.import_array()
+
+cdef extern from "stdlib.h" nogil:
+    int posix_memalign(void **, size_t, size_t)
+
+cdef extern from "sys/mman.h" nogil:
+    int madvise(void *, size_t, int)
+    int MADV_HUGEPAGE
+
+cdef extern from "lstm_fast.h" nogil:
+    enum: LF_FLOAT32, LF_FLOAT64, LF_LINEAR, LF_RELU, LF_TANH, LF_SIGMOID, LF_SGD, LF_ADAM, LF_RMSPROP, LF_MSE, LF_MAE
+    ctypedef enum lf_status:
+        LF_OK, LF_TOO_LARGE, LF_BAD_ISA, LF_NO_ISA
+    ctypedef struct lf_seq:
+        void *data
+        int64_t stride_b, stride_t
+    ctypedef struct lf_weights:
+        int64_t I, H
+        int32_t dtype, backward
+        const void *w_x
+        const void *w_h
+        const void *b
+        void *panels
+    ctypedef struct lf_sequence:
+        const lf_weights *weights
+        int64_t B, T
+        int32_t training, reverse, threads, accumulate
+        const int64_t *lengths
+        const int64_t *order
+        lf_seq x, y, dy, dx
+        const void *h0
+        const void *c0
+        void *h
+        void *c
+        void *tape_gates
+        void *tape_cells
+        void *scratch
+        const void *dh
+        const void *dc
+        void *dw_x
+        void *dw_h
+        void *db
+        void *dh0
+        void *dc0
+    ctypedef struct lf_dense:
+        int64_t rows, I, O
+        int32_t dtype, activation, threads, accumulate
+        const void *x
+        const void *w
+        const void *b
+        void *y
+        void *dy
+        void *dx
+        void *dw
+        void *db
+        void *scratch
+    ctypedef struct lf_update:
+        int32_t rule, dtype, nesterov
+        int64_t n, step
+        void *p
+        const void *g
+        void *m
+        void *v
+        void *extra
+        double lr, beta_1, beta_2, epsilon, momentum, weight_decay
+    const char *lf_isa()
+    int lf_isa_count()
+    const char *lf_isa_name(int)
+    lf_status lf_select_isa(const char *)
+    int lf_openmp()
+    int lf_get_num_threads()
+    void lf_set_num_threads(int)
+    void lf_init()
+    int64_t lf_weights_bytes(const lf_weights *)
+    int64_t lf_sequence_scratch(const lf_sequence *)
+    int64_t lf_dense_scratch(const lf_dense *)
+    void lf_pack(const lf_weights *)
+    void lf_sequence_forward(const lf_sequence *)
+    void lf_sequence_backward(const lf_sequence *)
+    void lf_dense_forward(const lf_dense *)
+    void lf_dense_backward(const lf_dense *)
+    void lf_apply_update(const lf_update *)
+    double lf_loss(int, int, int64_t, int64_t, const void *, const void *, const void *, void *)
+    double lf_sum_of_squares(int, int64_t, const void *)
+    void lf_activation(int, int, int64_t, const void *, void *)
+    double lf_probe_fma(int, double)
+    double lf_probe_read(const void *, int64_t, double)
+
+cdef extern from *:
+    """
+    #ifndef LSTM_FAST_VERSION
+    #define LSTM_FAST_VERSION "unknown"
+    #endif
+    """
+    const char *LSTM_FAST_VERSION
+    const char *__VERSION__
+
+cdef enum:
+    HUGE_PAGE = 1 << 21
+    MAX_THREADS = 1024
+
+
+cdef int kernel_dtype(object dtype) except -1:
+    """float32 -> LF_FLOAT32, float64 -> LF_FLOAT64."""
+    cdef cnp.dtype d = cnp.PyArray_DescrFromType(cnp.NPY_FLOAT) if dtype is None else cnp.dtype(dtype)
+    if d.type_num == cnp.NPY_FLOAT:
+        return LF_FLOAT32
+    if d.type_num == cnp.NPY_DOUBLE:
+        return LF_FLOAT64
+    raise TypeError(f"expected dtype float32 or float64, got {d}")
+
+
+cdef void *allocate(int64_t nbytes) except NULL:
+    """64-byte aligned memory; large blocks on huge pages, which spares page faults and TLB misses."""
+    cdef void *p = NULL
+    if nbytes < 0 or posix_memalign(&p, HUGE_PAGE if nbytes >= HUGE_PAGE else 64, <size_t>(nbytes if nbytes > 0 else 64)) != 0:
+        raise MemoryError(f"lstm_fast: {nbytes} bytes do not fit in memory" if nbytes >= 0 else "lstm_fast: sizes overflow")
+    if nbytes >= HUGE_PAGE:
+        madvise(p, <size_t>nbytes, MADV_HUGEPAGE)
+    return p
+
+
+cdef inline int reject(str name, object a, str expected) except -1:
+    got = f"{a.dtype} array of shape {a.shape}, strides {a.strides}" if cnp.PyArray_Check(a) else type(a).__name__
+    raise ValueError(f"_core: expected {name} to be {expected}, got {got}")
+
+
+cdef inline cnp.ndarray checked(object a, int dtype, int ndim, bint write, str name):
+    """a as an array of the kernel's dtype, aligned, native, with ndim dimensions; writeable if asked."""
+    if not cnp.PyArray_Check(a):
+        reject(name, a, "an array")
+    cdef cnp.ndarray array = <cnp.ndarray>a
+    cdef int type_num = cnp.NPY_DOUBLE if dtype == LF_FLOAT64 else cnp.NPY_FLOAT
+    if cnp.PyArray_TYPE(array) != type_num or cnp.PyArray_NDIM(array) != ndim or not cnp.PyArray_ISBEHAVED_RO(array):
+        reject(name, a, f"an aligned float{64 if dtype == LF_FLOAT64 else 32} array with {ndim} dimensions")
+    if write and not cnp.PyArray_ISWRITEABLE(array):
+        reject(name, a, "writeable")
+    return array
+
+
+cdef inline void *flat(object a, int dtype, int64_t size, bint write, str name) except? NULL:
+    """Address of a C-contiguous array of `size` numbers, any shape; None is NULL."""
+    if a is None:
+        return NULL
+    if not cnp.PyArray_Check(a):
+        reject(name, a, "an array")
+    cdef cnp.ndarray array = checked(a, dtype, cnp.PyArray_NDIM(<cnp.ndarray>a), write, name)
+    if cnp.PyArray_SIZE(array) != size or not cnp.PyArray_IS_C_CONTIGUOUS(array):
+        reject(name, a, f"C-contiguous with {size} numbers")
+    return cnp.PyArray_DATA(array)
+
+
+cdef inline int series(lf_seq *out, object a, int dtype, int64_t B, int64_t T, int64_t F, bint write, str name) except -1:
+    """Fills out with a (B, T, F) array whose features are contiguous; None is NULL."""
+    out.data = NULL
+    if a is None:
+        return 0
+    cdef cnp.ndarray array = checked(a, dtype, 3, write, name)
+    cdef cnp.npy_intp *n = cnp.PyArray_DIMS(array)
+    cdef cnp.npy_intp *stride = cnp.PyArray_STRIDES(array)
+    cdef int64_t item = 8 if dtype == LF_FLOAT64 else 4
+    if n[0] != B or n[1] != T or n[2] != F or (F > 1 and stride[2] != item):
+        reject(name, a, f"of shape {(B, T, F)} with contiguous features")
+    if (B > 1 and stride[0] % item) or (T > 1 and stride[1] % item):
+        reject(name, a, f"strided by whole numbers of {item} bytes")
+    out.data = cnp.PyArray_DATA(array)
+    out.stride_b = stride[0] // item
+    out.stride_t = stride[1] // item
+    return 0
+
+
+cdef int32_t thread_count(int64_t n) noexcept:
+    if n <= 0:
+        n = lf_get_num_threads()
+    return <int32_t>(n if n < MAX_THREADS else MAX_THREADS)
+
+
+@cython.final
+cdef class Weights:
+    """Packed panels of one recurrent layer direction: Weights(cell, I, H, dtype, backward=False, input_grad=True).
+
+    Readers may share it between threads as long as nobody packs.
+    """
+    cdef lf_weights w
+    cdef readonly int64_t nbytes
+
+    def __cinit__(self, str cell, int64_t I, int64_t H, object dtype, bint backward=False, bint input_grad=True):
+        if cell != "lstm":
+            raise ValueError(f"_core.Weights: expected cell 'lstm', got {cell!r}")
+        if I < 0 or H < 1:
+            raise ValueError(f"_core.Weights: expected I >= 0 and H >= 1, got I={I}, H={H}")
+        self.w.I, self.w.H, self.w.dtype = I, H, kernel_dtype(dtype)
+        self.w.backward = (1 | (2 if input_grad else 0)) if backward else 0
+        self.nbytes = lf_weights_bytes(&self.w)
+        self.w.panels = allocate(self.nbytes)
+
+    def __dealloc__(self):
+        free(self.w.panels)
+
+    def pack(self, w_x, w_h, b):
+        """Reads w_x (I,4H), w_h (H,4H), b (4H) or None; the arrays are not kept."""
+        cdef lf_weights w = self.w
+        w.w_x = flat(w_x, w.dtype, w.I * 4 * w.H, False, "w_x")
+        w.w_h = flat(w_h, w.dtype, w.H * 4 * w.H, False, "w_h")
+        w.b = flat(b, w.dtype, 4 * w.H, False, "b")
+        if w.w_x == NULL or w.w_h == NULL:
+            raise ValueError("_core: expected w_x and w_h to be arrays, got None")
+        with nogil:
+            lf_pack(&w)
+
+
+@cython.final
+cdef class Sequence:
+    """One recurrent problem of fixed shape: Sequence(weights, B, T, training=, reverse=, lengths=, num_threads=).
+
+    Owns scratch and tape; used by one thread at a time.
+    """
+    cdef lf_sequence a
+    cdef Weights weights
+    cdef void *memory
+    cdef int64_t[::1] lengths, order
+    cdef void *own_h
+    cdef void *own_c
+    cdef int64_t requested_threads
+    cdef bint busy, recorded
+    cdef readonly int64_t state_nbytes, scratch_nbytes
+
+    def __cinit__(self, Weights weights not None, int64_t B, int64_t T, *, bint training=False, bint reverse=False,
+                  lengths=None, int64_t num_threads=0):
+        cdef int64_t item = 8 if weights.w.dtype == LF_FLOAT64 else 4, H = weights.w.H, R, n, state
+        if B < 0 or T < 0:
+            raise ValueError(f"_core.Sequence: expected B >= 0 and T >= 0, got B={B}, T={T}")
+        if training and not weights.w.backward:
+            raise ValueError("_core.Sequence: training needs Weights(backward=True)")
+        self.weights = weights
+        self.requested_threads = num_threads
+        self.a.weights = &weights.w
+        self.a.B, self.a.T, self.a.training, self.a.reverse = B, T, training, reverse
+        self.a.threads = thread_count(num_threads)
+        if lengths is not None:
+            self.set_lengths(lengths)
+        self.scratch_nbytes = lf_sequence_scratch(&self.a)
+        if self.scratch_nbytes < 0:
+            raise MemoryError(f"lstm: sizes overflow for B={B}, T={T}, I={weights.w.I}, H={H}")
+        R = B * T
+        if lengths is not None:
+            R = 0
+            for n in self.lengths:
+                R += n
+        self.state_nbytes = R * 5 * H * item if training else 0
+        state = (B * H * item + 63) // 64 * 64
+        self.memory = allocate(self.scratch_nbytes + 2 * state + self.state_nbytes)
+        self.a.scratch = self.memory
+        self.own_h = <char *>self.memory + self.scratch_nbytes
+        self.own_c = <char *>self.own_h + state
+        if training:
+            self.a.tape_gates = <char *>self.own_c + state
+            self.a.tape_cells = <char *>self.a.tape_gates + R * 4 * H * item
+
+    cdef int set_lengths(self, object lengths) except -1:
+        import numpy as np
+
+        own = np.array(lengths, dtype=np.int64, order="C")
+        if own.shape != (self.a.B,) or (own.size and (own.min() < 0 or own.max() > self.a.T)):
+            raise ValueError(f"_core.Sequence: expected {self.a.B} lengths in [0, {self.a.T}], got {lengths!r}")
+        self.lengths, self.order = own, np.argsort(-own, kind="stable")
+        if self.a.B:
+            self.a.lengths, self.a.order = &self.lengths[0], &self.order[0]
+        return 0
+
+    def __dealloc__(self):
+        free(self.memory)
+
+    cdef int enter(self) except -1:
+        if self.busy:
+            raise RuntimeError("_core.Sequence: in use by another thread; create one per thread")
+        return 0
+
+    def forward(self, x, h0, c0, y, h, c, Weights weights=None):
+        """x (B,T,I), h0, c0 (B,H) or None -> y (B,T,H) or None, h, c (B,H) or None."""
+        self.enter()
+        cdef lf_sequence *a = &self.a
+        cdef int dtype = self.weights.w.dtype
+        cdef int64_t B = a.B, H = self.weights.w.H
+        if weights is not None:
+            if weights.w.I != self.weights.w.I or weights.w.H != H or weights.w.dtype != dtype or (a.training and weights.w.backward != self.weights.w.backward):
+                raise ValueError("_core.Sequence.forward: weights of another shape, dtype or kind")
+            self.weights = weights
+            a.weights = &weights.w
+        series(&a.x, x, dtype, B, a.T, self.weights.w.I, False, "x")
+        series(&a.y, y, dtype, B, a.T, H, True, "y")
+        if x is None:
+            reject("x", x, "an array")
+        a.h0 = flat(h0, dtype, B * H, False, "h0")
+        a.c0 = flat(c0, dtype, B * H, False, "c0")
+        a.h = flat(h, dtype, B * H, True, "h")
+        a.c = flat(c, dtype, B * H, True, "c")
+        if a.h == NULL:
+            a.h = self.own_h
+        if a.c == NULL:
+            a.c = self.own_c
+        self.busy = True
+        with nogil:
+            lf_sequence_forward(a)
+        self.busy = False
+        self.recorded = a.training
+
+    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False):
+        """Gradients of the last forward; consumes its tape. dy, dh, dc may be None (zeros); dx, dh0, dc0 None (not wanted)."""
+        self.enter()
+        if not self.recorded:
+            raise ValueError("_core.Sequence.backward: needs a forward with training=True before each call")
+        cdef lf_sequence *a = &self.a
+        cdef int dtype = self.weights.w.dtype
+        cdef int64_t B = a.B, I = self.weights.w.I, H = self.weights.w.H
+        series(&a.x, x, dtype, B, a.T, I, False, "x")
+        series(&a.dy, dy, dtype, B, a.T, H, False, "dy")
+        series(&a.dx, dx, dtype, B, a.T, I, True, "dx")
+        if dx is not None and not self.weights.w.backward & 2:
+            raise ValueError("_core.Sequence.backward: dx needs Weights(input_grad=True)")
+        if x is None or dw_x is None or dw_h is None or db is None:
+            raise ValueError("_core.Sequence.backward: expected x, dw_x, dw_h, db to be arrays, got None")
+        a.dh = flat(dh, dtype, B * H, False, "dh")
+        a.dc = flat(dc, dtype, B * H, False, "dc")
+        a.dw_x = flat(dw_x, dtype, I * 4 * H, True, "dw_x")
+        a.dw_h = flat(dw_h, dtype, H * 4 * H, True, "dw_h")
+        a.db = flat(db, dtype, 4 * H, True, "db")
+        a.dh0 = flat(dh0, dtype, B * H, True, "dh0")
+        a.dc0 = flat(dc0, dtype, B * H, True, "dc0")
+        a.h0 = flat(h0, dtype, B * H, False, "h0")
+        a.c0 = flat(c0, dtype, B * H, False, "c0")
+        a.accumulate = accumulate
+        self.recorded = False
+        self.busy = True
+        with nogil:
+            lf_sequence_backward(a)
+        self.busy = False
+
+
+cdef dict ACTIVATIONS = {"linear": LF_LINEAR, "relu": LF_RELU, "tanh": LF_TANH, "sigmoid": LF_SIGMOID}
+
+
+@cython.final
+cdef class Dense:
+    """y = activation(x w + b): Dense(rows, I, O, dtype, activation='linear', training=False, num_threads=0)."""
+    cdef lf_dense a
+
+    def __cinit__(self, int64_t rows, int64_t I, int64_t O, object dtype, str activation="linear", bint training=False,
+                  int64_t num_threads=0):
+        if rows < 0 or I < 0 or O < 1:
+            raise ValueError(f"_core.Dense: expected rows >= 0, I >= 0, O >= 1, got {rows}, {I}, {O}")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"_core.Dense: expected activation in {sorted(ACTIVATIONS)}, got {activation!r}")
+        self.a.rows, self.a.I, self.a.O = rows, I, O
+        self.a.dtype, self.a.activation = kernel_dtype(dtype), ACTIVATIONS[activation]
+        self.a.threads = thread_count(num_threads)
+        self.a.scratch = allocate(lf_dense_scratch(&self.a))
+
+    def __dealloc__(self):
+        free(self.a.scratch)
+
+    def forward(self, x, w, b, y):
+        """x (rows,I), w (I,O), b (O) or None -> y (rows,O)."""
+        cdef lf_dense *a = &self.a
+        a.x = flat(x, a.dtype, a.rows * a.I, False, "x")
+        a.w = flat(w, a.dtype, a.I * a.O, False, "w")
+        a.b = flat(b, a.dtype, a.O, False, "b")
+        a.y = flat(y, a.dtype, a.rows * a.O, True, "y")
+        if x is None or w is None or y is None:
+            raise ValueError("_core.Dense.forward: expected x, w, y to be arrays, got None")
+        with nogil:
+            lf_dense_forward(a)
+
+    def backward(self, x, w, y, dy, dx, dw, db, bint accumulate=False):
+        """dy (rows,O), overwritten -> dx (rows,I) or None, dw (I,O), db (O) or None."""
+        cdef lf_dense *a = &self.a
+        a.x = flat(x, a.dtype, a.rows * a.I, False, "x")
+        a.w = flat(w, a.dtype, a.I * a.O, False, "w")
+        a.y = flat(y, a.dtype, a.rows * a.O, False, "y")
+        a.dy = flat(dy, a.dtype, a.rows * a.O, True, "dy")
+        a.dx = flat(dx, a.dtype, a.rows * a.I, True, "dx")
+        a.dw = flat(dw, a.dtype, a.I * a.O, True, "dw")
+        a.db = flat(db, a.dtype, a.O, True, "db")
+        a.accumulate = accumulate
+        if x is None or w is None or y is None or dy is None or dw is None:
+            raise ValueError("_core.Dense.backward: expected x, w, y, dy, dw to be arrays, got None")
+        with nogil:
+            lf_dense_backward(a)
+
+
+cdef int dtype_of(object p) except -1:
+    if not cnp.PyArray_Check(p):
+        reject("the first argument", p, "an array")
+    return kernel_dtype((<cnp.ndarray>p).dtype)
+
+
+cdef int update(lf_update *u, object p, object g, object m, object v, object extra, double lr, double weight_decay) except -1:
+    u.dtype = dtype_of(p)
+    u.n = cnp.PyArray_SIZE(p)
+    u.p, u.g = flat(p, u.dtype, u.n, True, "p"), flat(g, u.dtype, u.n, False, "g")
+    u.m, u.v = flat(m, u.dtype, u.n, True, "m"), flat(v, u.dtype, u.n, True, "v")
+    u.extra = flat(extra, u.dtype, u.n, True, "extra slot")
+    u.lr, u.weight_decay = lr, weight_decay
+    if g is None or (u.rule == LF_ADAM and (m is None or v is None)) or (u.rule == LF_RMSPROP and v is None):
+        raise ValueError("_core: expected an array for every gradient and slot, got None")
+    with nogil:
+        lf_apply_update(u)
+    return 0
+
+
+def adam(p, g, m, v, double lr, double beta_1, double beta_2, double epsilon, int64_t step, double weight_decay=0.0, vhat=None):
+    """One Adam (AdamW, amsgrad with vhat) update of flat arrays, Keras 3's rule; step counts from 1."""
+    cdef lf_update u
+    u.rule, u.step, u.beta_1, u.beta_2, u.epsilon = LF_ADAM, step, beta_1, beta_2, epsilon
+    update(&u, p, g, m, v, vhat, lr, weight_decay)
+
+
+def sgd(p, g, mom, double lr, double momentum, bint nesterov, double weight_decay=0.0):
+    """One SGD update of flat arrays, Keras 3's rule; mom None: no momentum."""
+    cdef lf_update u
+    u.rule, u.momentum, u.nesterov = LF_SGD, momentum, nesterov
+    update(&u, p, g, mom, None, None, lr, weight_decay)
+
+
+def rmsprop(p, g, v, mom, mg, double lr, double rho, double momentum, double epsilon, double weight_decay=0.0):
+    """One RMSprop update of flat arrays, Keras 3's rule; mom, mg None: no momentum, not centered."""
+    cdef lf_update u
+    u.rule, u.beta_1, u.momentum, u.epsilon = LF_RMSPROP, rho, momentum, epsilon
+    update(&u, p, g, mom, v, mg, lr, weight_decay)
+
+
+cdef double loss(int kind, object y_true, object y_pred, object dpred, object weight) except? -1:
+    cdef int dtype = dtype_of(y_pred)
+    cdef int64_t n = cnp.PyArray_SIZE(y_pred), rows = n
+    cdef void *t = flat(y_true, dtype, n, False, "y_true")
+    cdef void *p = flat(y_pred, dtype, n, False, "y_pred")
+    cdef void *d = flat(dpred, dtype, n, True, "dpred")
+    cdef void *w
+    cdef double value
+    if cnp.PyArray_NDIM(y_pred) > 0:
+        rows = cnp.PyArray_DIM(y_pred, 0)
+    w = flat(weight, dtype, rows, False, "weight")
+    if y_true is None or n == 0:
+        raise ValueError("_core: expected a loss over at least one element")
+    with nogil:
+        value = lf_loss(kind, dtype, rows, n // rows, t, p, w, d)
+    return value
+
+
+def mse(y_true, y_pred, dpred, weight):
+    """Mean squared error; dpred (or None) receives its gradient; weight per row of the first axis, or None."""
+    return loss(LF_MSE, y_true, y_pred, dpred, weight)
+
+
+def mae(y_true, y_pred, dpred, weight):
+    """Mean absolute error; dpred (or None) receives its gradient; weight per row of the first axis, or None."""
+    return loss(LF_MAE, y_true, y_pred, dpred, weight)
+
+
+def norm2(g):
+    """Sum of squares, in float64 and a fixed order."""
+    cdef int dtype = dtype_of(g)
+    cdef int64_t n = cnp.PyArray_SIZE(g)
+    cdef void *p = flat(g, dtype, n, False, "g")
+    cdef double value
+    with nogil:
+        value = lf_sum_of_squares(dtype, n, p)
+    return value
+
+
+cdef int elementwise(int kind, object x, object out) except -1:
+    cdef int dtype = dtype_of(x)
+    cdef int64_t n = cnp.PyArray_SIZE(x)
+    cdef void *source = flat(x, dtype, n, False, "x")
+    cdef void *target = flat(out, dtype, n, True, "out")
+    if out is None:
+        reject("out", out, "an array")
+    with nogil:
+        lf_activation(kind, dtype, n, source, target)
+    return 0
+
+
+def tanh(x, out):
+    """out = tanh(x), the kernels' own; x may be out."""
+    elementwise(LF_TANH, x, out)
+
+
+def sigmoid(x, out):
+    """out = 1 / (1 + exp(-x)), the kernels' own; x may be out."""
+    elementwise(LF_SIGMOID, x, out)
+
+
+def gather(src, index, out):
+    """out[i] = src[index[i]] along the first axis; C arrays of one dtype; index int64."""
+    cdef cnp.ndarray s, i, o
+    if not (cnp.PyArray_Check(src) and cnp.PyArray_Check(index) and cnp.PyArray_Check(out)):
+        raise TypeError("_core.gather: expected three arrays")
+    s, i, o = src, index, out
+    cdef int64_t n, k, row, at
+    if cnp.PyArray_NDIM(s) < 1 or cnp.PyArray_NDIM(o) != cnp.PyArray_NDIM(s) or cnp.PyArray_TYPE(s) != cnp.PyArray_TYPE(o) \
+            or cnp.PyArray_TYPE(i) != cnp.NPY_INT64 or not (cnp.PyArray_IS_C_CONTIGUOUS(s) and cnp.PyArray_IS_C_CONTIGUOUS(o)
+                                                            and cnp.PyArray_IS_C_CONTIGUOUS(i)):
+        raise ValueError("_core.gather: expected C arrays of one dtype and dimension count, and an int64 index")
+    if s.dtype.hasobject or not cnp.PyArray_ISWRITEABLE(o):
+        raise ValueError("_core.gather: expected numbers, and out to be writeable")
+    n = cnp.PyArray_SIZE(i)
+    at = cnp.PyArray_DIM(s, 0)
+    row = (cnp.PyArray_NBYTES(s) // at) if at else 0
+    if cnp.PyArray_DIM(o, 0) != n or cnp.PyArray_NBYTES(o) != n * row:
+        raise ValueError(f"_core.gather: expected out of {n} rows of {row} bytes, got shape {out.shape}")
+    cdef const int64_t *p = <const int64_t *>cnp.PyArray_DATA(i)
+    for k in range(n):
+        if p[k] < 0 or p[k] >= at:
+            raise IndexError(f"_core.gather: index {p[k]} is out of range for {at} rows")
+    cdef char *source = <char *>cnp.PyArray_DATA(s)
+    cdef char *target = <char *>cnp.PyArray_DATA(o)
+    with nogil:
+        for k in range(n):
+            memcpy(target + k * row, source + p[k] * row, row)
+
+
+def isa():
+    """The instruction set that runs: 'avx512', 'avx2', 'neon' or 'generic'."""
+    return lf_isa().decode()
+
+
+def isas():
+    """The instruction sets that this build and this CPU have, best first."""
+    return tuple(lf_isa_name(k).decode() for k in range(lf_isa_count()))
+
+
+def get_num_threads():
+    """Workers that a call may use when it does not say."""
+    return lf_get_num_threads()
+
+
+def set_num_threads(int n):
+    """Sets what get_num_threads returns; n >= 1."""
+    if n < 1:
+        raise ValueError(f"set_num_threads: expected n >= 1, got {n}")
+    lf_set_num_threads(n)
+
+
+def build_info():
+    """How the extension was compiled."""
+    return {"version": LSTM_FAST_VERSION.decode(), "compiler": __VERSION__.decode(), "openmp": bool(lf_openmp())}
+
+
+def probe_fma(double seconds, dtype="float32"):
+    """Peak of one core in GFLOP/s, measured by independent fma chains."""
+    cdef int kind = kernel_dtype(dtype)
+    cdef double rate
+    with nogil:
+        rate = lf_probe_fma(kind, seconds)
+    return rate
+
+
+def probe_bandwidth(int64_t nbytes, double seconds):
+    """Read bandwidth of one core in GB/s over a buffer of nbytes read again and again."""
+    nbytes = max(4096, nbytes // 4096 * 4096)
+    cdef void *p = allocate(nbytes)
+    cdef double rate
+    cdef int64_t k
+    for k in range(nbytes // 4):
+        (<float *>p)[k] = 1.0
+    try:
+        with nogil:
+            rate = lf_probe_read(p, nbytes, seconds)
+    finally:
+        free(p)
+    return rate
+
+
+def _start():
+    lf_init()
+    forced = os.environ.get("LSTM_FAST_ISA", "")
+    cdef lf_status status = lf_select_isa(forced.encode())
+    if status == LF_BAD_ISA:
+        raise ImportError(f"LSTM_FAST_ISA: expected one of generic, avx2, avx512, neon, got {forced!r}")
+    if status == LF_NO_ISA:
+        raise ImportError(f"LSTM_FAST_ISA={forced}: this CPU or build has only {', '.join(isas())}")
+
+
+_start()

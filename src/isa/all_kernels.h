@@ -1,0 +1,39 @@
+// Every algorithm, once; an ISA file includes its vector type before this and then defines its row.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../isa_row.h"
+#include "../micro/math.inl.h"
+#include "../micro/tile.inl.h"
+#include "../micro/cell.inl.h"
+#include "../kernels/product.inl.h"
+#include "../kernels/weight_gradient.inl.h"
+#include "../kernels/sequence.inl.h"
+#include "../kernels/forward.inl.h"
+#include "../kernels/backward.inl.h"
+#include "../kernels/dense.inl.h"
+#include "../kernels/elementwise.inl.h"
+
+namespace {
+
+template <class V> constexpr lf_kernels kernels_of() {
+    return {[](const lf_weights *w) { return PanelLayout<V>(*w).total; },
+            [](const lf_sequence *a) { return ScratchLayout<V>(*a).total; },
+            [](const lf_dense *a) { return DenseScratch<V>(*a).total; },
+            pack_weights<V>,
+            sequence_forward<V>,
+            sequence_backward<V>,
+            dense_forward<V>,
+            dense_backward<V>,
+            apply_update<V>,
+            activation<V>,
+            probe_fma<V>,
+            probe_read<V>};
+}
+
+}  // namespace
+
+#define LF_DEFINE_ROW(isa) \
+    extern "C" const lf_isa_row lf_row_##isa = {#isa, {kernels_of<Vec<float>>(), kernels_of<Vec<double>>()}}

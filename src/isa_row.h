@@ -1,0 +1,31 @@
+// One row of the kernel table: everything that an instruction set's object file offers.
+#ifndef LSTM_FAST_ISA_ROW_H
+#define LSTM_FAST_ISA_ROW_H
+#include "lstm_fast.h"
+#include "team.h"
+
+// What the workers of a recurrent call receive.
+struct lf_sequence_call {
+    const lf_sequence *args;
+    const int64_t *offsets;  // (T+1) first tape row of each step of a ragged batch; NULL: s*B
+};
+
+struct lf_kernels {  // for one dtype; lf_work functions take the struct named in the comment
+    int64_t (*weights_numbers)(const lf_weights *);
+    int64_t (*scratch_numbers)(const lf_sequence *);
+    int64_t (*dense_scratch_numbers)(const lf_dense *);
+    lf_work pack;               // lf_weights
+    lf_work forward, backward;  // lf_sequence_call
+    lf_work dense_forward, dense_backward;  // lf_dense
+    void (*update)(const lf_update &);
+    void (*activation)(int kind, int64_t n, const void *x, void *y);
+    double (*probe_fma)(int64_t rounds, double *keep);
+    void (*probe_read)(const void *buffer, int64_t n, int64_t rounds, double *keep);
+};
+
+struct lf_isa_row {
+    const char *name;
+    lf_kernels kernels[2];  // by dtype: LF_FLOAT32, LF_FLOAT64
+};
+
+#endif

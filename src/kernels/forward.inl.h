@@ -1,0 +1,116 @@
+// LSTM forward: for each step and each block of units, one register tile that ends as finished cells.
+#pragma once
+
+namespace {
+
+template <class V, bool Training> struct Forward {
+    using T = typename V::T;
+    const SequenceView<V> &v;
+    const T *projected = nullptr;  // x w_x + b of steps [chunk_begin, ...): [step][rank][block][4][lanes]; NULL: not projected
+    int64_t chunk_begin = 0;
+    Tile<V> t{};
+
+    // Cells of `rows` of this worker's rows from p0, and `blocks` (1 or 2) blocks of units from j, at step s.
+    void tile(int64_t s, int64_t p0, int rows, int64_t j, int blocks) {
+        const int64_t I = v.I, H = v.H;
+        CellForwardRow<T> cell[ROWS_MAX];
+        for (int r = 0; r < rows; ++r) {
+            const int64_t rank = v.rank(p0 + r), b = v.row(rank);
+            t.segment[0].in[r] = SequenceView<V>::at(v.a.x, b, v.position(b, s));
+            t.segment[1].in[r] = v.h_before(s, rank, b);
+            T *c = Training ? v.cell(s, rank) : static_cast<T *>(v.a.c) + b * H;
+            cell[r] = {Training || s == 0 ? v.cell_before(s, rank, b) : c, c, v.h_row(s, rank, b),
+                       Training ? v.gates(s, rank) : nullptr};
+        }
+        for (int q = 0; q < blocks; ++q) {
+            t.segment[0].panel[q] = v.panels + (j + q) * v.panel_layout.unit_stride;
+            t.segment[1].panel[q] = t.segment[0].panel[q] + I * 4 * V::N;
+        }
+        t.init = projected ? projected_at(s, v.rank(p0), j) : v.panels + v.panel_layout.bias + j * 4 * V::N;
+        t.init_row = projected ? v.stride * v.panel_layout.blocks * 4 * V::N : 0;
+        t.step = 1;
+        t.segment[0].count = projected ? 0 : I;
+        t.segment[1].count = H;
+        if (blocks == 2) run_tile_pair(t, rows);
+        else run_tile(t, rows, 4);
+        for (int q = 0; q < blocks; ++q)
+            with_lanes<V>(j + q, H, [&](auto lanes) {
+                for (int r = 0; r < rows; ++r)
+                    lstm_cell_forward<V, Training>(t.z + (r * blocks + q) * 4 * V::N, (j + q) * V::N, H, cell[r], lanes);
+            });
+    }
+
+    const T *projected_at(int64_t s, int64_t rank, int64_t block) const {
+        return projected + (((s - chunk_begin) * v.B + rank) * v.panel_layout.blocks + block) * 4 * V::N;
+    }
+
+    void step(int64_t s) {
+        const int64_t rows = v.my_rows(s);
+        int64_t j = v.block_begin;
+        if (rows > 0 && rows <= rows_per_tile<V>(2 * GROUP))
+            for (; j + 2 <= v.block_end; j += 2) tile(s, 0, static_cast<int>(rows), j, 2);
+        for (; j < v.block_end; ++j)
+            for_tiles(rows, rows_per_tile<V>(4), [&](int64_t p0, int size) { tile(s, p0, size, j, 1); });
+    }
+
+    // x w_x + b for this worker's rows and units over steps [begin, end): rows of many steps fill the tile.
+    void project(int64_t begin, int64_t end, T *out) {
+        projected = out;
+        chunk_begin = begin;
+        const int64_t rows = v.my_rows(begin), I = v.I;  // rows that end inside the chunk are projected from valid memory, unused
+        for (int64_t j = v.block_begin; j < v.block_end; ++j) {
+            const auto place = [&](int64_t q) { return begin + q / rows; };
+            const auto input = [&](int64_t q) {
+                const int64_t b = v.row(v.rank(q % rows)), s = smaller(place(q), v.length(b) - 1);
+                return static_cast<const T *>(SequenceView<V>::at(v.a.x, b, v.position(b, s)));
+            };
+            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, 4,
+                             v.panels + v.panel_layout.bias + j * 4 * V::N, input, [&](int64_t q, int64_t g, const T *z) {
+                                 V::store(const_cast<T *>(projected_at(place(q), v.rank(q % rows), j)) + g * V::N, V::load(z));
+                             });
+        }
+    }
+};
+
+// Copies the last state of this worker's rows and units to h and c, and zeros y beyond each row's length.
+template <class V, bool Training> inline void finish_rows(const SequenceView<V> &v) {
+    using T = typename V::T;
+    const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
+    if (begin >= end) return;
+    const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
+    for (int64_t r = v.first; r < v.B; r += v.stride) {
+        const int64_t b = v.row(r), n = v.length(b);
+        const T *h = n ? v.h_row(n - 1, r, b) : v.state_or_zeros(v.a.h0, b);
+        T *const h_out = static_cast<T *>(v.a.h) + b * v.H, *const c_out = static_cast<T *>(v.a.c) + b * v.H;
+        memmove(h_out + begin, h + begin, bytes);
+        if (n == 0) memmove(c_out + begin, v.state_or_zeros(v.a.c0, b) + begin, bytes);
+        else if (Training) memcpy(c_out + begin, v.cell(n - 1, r) + begin, bytes);
+        if (v.a.y.data)
+            for (int64_t t = n; t < v.a.T; ++t) memset(SequenceView<V>::at(v.a.y, b, t) + begin, 0, bytes);
+    }
+}
+
+template <class V, bool Training> inline void forward_rows(const lf_sequence_call &call, const lf_worker *w) {
+    const SequenceView<V> v(*call.args, call.offsets, w);
+    if (w->index == 0) v.clear_zeros();
+    lf_barrier_wait(w);
+    Forward<V, Training> forward{v};
+    // Few rows per step: project the inputs of many steps at once. A tiny I is not worth the round trip through memory.
+    const bool project = v.steps > 1 && v.I >= 4 && v.my_rows(0) <= 2 * rows_per_tile<V>(4);
+    const int64_t chunk = v.scratch_layout.steps_projected;
+    for (int64_t s = 0; s < v.steps && v.alive(s) > 0; ++s) {
+        if (project && s % chunk == 0 && v.my_rows(s) > 0)
+            forward.project(s, smaller(v.steps, s + chunk), v.scratch + v.scratch_layout.projected);
+        forward.step(s);
+        if (v.split_units) lf_barrier_wait(w);
+    }
+    finish_rows<V, Training>(v);
+}
+
+template <class V> void sequence_forward(const void *args, const lf_worker *w) {
+    const lf_sequence_call &call = *static_cast<const lf_sequence_call *>(args);
+    if (call.args->training) forward_rows<V, true>(call, w);
+    else forward_rows<V, false>(call, w);
+}
+
+}  // namespace

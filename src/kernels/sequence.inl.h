@@ -1,0 +1,125 @@
+// What forward and backward share: where panels, rows, steps and scratch lie.
+#pragma once
+
+namespace {
+
+// Parts of the packed weights, in numbers from the start of `panels`.
+template <class V> struct PanelLayout {
+    int64_t blocks;        // vectors of hidden units
+    int64_t unit_stride;   // one block's forward panel: [I+H][4][lanes]
+    int64_t bias;          // [block][4][lanes]
+    int64_t back_h;        // w_h^T: K = 4H rows, H columns (multiply_rows layout)
+    int64_t back_x;        // w_x^T: K = 4H rows, I columns
+    int64_t total;
+
+    explicit PanelLayout(const lf_weights &w) {
+        blocks = ceil_div(w.H, V::N);
+        unit_stride = (w.I + w.H) * 4 * V::N;
+        bias = blocks * unit_stride;
+        back_h = bias + blocks * 4 * V::N;
+        back_x = back_h + ((w.backward & 1) ? blocks * V::N * 4 * w.H : 0);
+        total = back_x + ((w.backward & 2) ? ceil_div(w.I, V::N) * V::N * 4 * w.H : 0);
+    }
+};
+
+template <class V> void pack_weights(const void *args, const lf_worker *worker) {
+    using T = typename V::T;
+    const lf_weights &w = *static_cast<const lf_weights *>(args);
+    const PanelLayout<V> layout(w);
+    const int64_t I = w.I, H = w.H;
+    T *const panels = static_cast<T *>(w.panels);
+    const T *const w_x = static_cast<const T *>(w.w_x), *const w_h = static_cast<const T *>(w.w_h);
+    const T *const b = static_cast<const T *>(w.b);
+    constexpr int64_t CHUNK = 32;  // weight rows read per pass over the blocks: bounds the pages in flight
+    for (int64_t k0 = 0; k0 < I + H; k0 += CHUNK) {
+        for (int64_t j = worker->index; j < layout.blocks; j += worker->count) {
+            T *out = panels + j * layout.unit_stride + k0 * 4 * V::N;
+            with_lanes<V>(j, H, [&](auto lanes) {
+                for (int64_t k = k0; k < smaller(I + H, k0 + CHUNK); ++k) {
+                    const T *row = (k < I ? w_x + k * 4 * H : w_h + (k - I) * 4 * H) + j * V::N;
+                    for (int gate = 0; gate < 4; ++gate, out += V::N) V::store(out, lanes.load(row + gate * H));
+                }
+            });
+        }
+    }
+    for (int64_t j = worker->index; j < layout.blocks; j += worker->count)
+        with_lanes<V>(j, H, [&](auto lanes) {
+            for (int gate = 0; gate < 4; ++gate)
+                V::store(panels + layout.bias + (j * 4 + gate) * V::N,
+                         b ? lanes.load(b + gate * H + j * V::N) : V::zero());
+        });
+    if (w.backward & 1) pack_panels<V>(w_h, 4 * H, H, 1, 4 * H, panels + layout.back_h, worker);
+    if (w.backward & 2) pack_panels<V>(w_x, 4 * H, I, 1, 4 * H, panels + layout.back_x, worker);
+}
+
+// Scratch, in numbers: a row of zeros, h of the last two steps (when y is not wanted), projected inputs, dc, gradient packs.
+template <class V> struct ScratchLayout {
+    static constexpr int64_t PROJECTED = 65536;  // numbers of projected input kept at once: within L2
+    int64_t zeros, states, projected, steps_projected, dc, packs, total;
+
+    // A row of zeros serves absent states and gradients, and starts the chains of dh0 and dx.
+    static int64_t zeros_numbers(const lf_weights &w) { return 16 * ceil_div((w.H > w.I ? w.H : w.I) + V::N, 16); }
+
+    explicit ScratchLayout(const lf_sequence &a) {
+        const lf_weights &w = *a.weights;
+        const int64_t per_step = a.B * 4 * ceil_div(w.H, V::N) * V::N;
+        zeros = 0;
+        states = zeros_numbers(w);
+        projected = states + 16 * ceil_div(2 * a.B * w.H, 16);
+        steps_projected = per_step ? smaller<int64_t>(a.T, PROJECTED / per_step + 1) : 0;
+        dc = projected + 16 * ceil_div(steps_projected * per_step, 16);
+        packs = dc + (a.training ? 16 * ceil_div(a.B * w.H, 16) : 0);
+        total = packs + (a.training ? a.threads * gradient_scratch<V>() : 0);
+    }
+};
+
+// One worker's view of a call: its rows, its units, and the address of everything.
+template <class V> struct SequenceView {
+    using T = typename V::T;
+    const lf_sequence &a;
+    const int64_t B, steps, I, H;
+    const PanelLayout<V> panel_layout;
+    const ScratchLayout<V> scratch_layout;
+    const T *const panels;
+    T *const scratch;
+    const int64_t *offsets;    // (T+1) first tape row of each step; NULL: s*B
+    int64_t first, stride;     // this worker's rows: ranks first, first+stride, ...
+    int64_t block_begin, block_end;
+    bool split_units;          // workers share the units of every row, with a barrier after each step
+
+    SequenceView(const lf_sequence &args, const int64_t *tape_offsets, const lf_worker *w)
+        : a(args), B(args.B), steps(args.T), I(args.weights->I), H(args.weights->H), panel_layout(*args.weights),
+          scratch_layout(args), panels(static_cast<const T *>(args.weights->panels)),
+          scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets) {
+        const int64_t groups = ceil_div(panel_layout.blocks, GROUP);
+        split_units = w->count > 1 && B < w->count * rows_per_tile<V>(4) && groups >= w->count;
+        first = split_units ? 0 : w->index;
+        stride = split_units ? 1 : w->count;
+        block_begin = split_units ? GROUP * (groups * w->index / w->count) : 0;
+        block_end = split_units ? smaller(panel_layout.blocks, GROUP * (groups * (w->index + 1) / w->count)) : panel_layout.blocks;
+    }
+
+    int64_t alive(int64_t s) const { return s >= steps ? 0 : offsets ? offsets[s + 1] - offsets[s] : B; }
+    int64_t tape_row(int64_t s) const { return offsets ? offsets[s] : s * B; }
+    int64_t my_rows(int64_t s) const { return (alive(s) - first + stride - 1) / stride; }
+    int64_t rank(int64_t p) const { return first + p * stride; }
+    int64_t row(int64_t r) const { return a.order ? a.order[r] : r; }
+    int64_t length(int64_t b) const { return a.lengths ? a.lengths[b] : a.T; }
+    int64_t position(int64_t b, int64_t s) const { return a.reverse ? length(b) - 1 - s : s; }
+
+    static T *at(const lf_seq &q, int64_t b, int64_t t) { return static_cast<T *>(q.data) + b * q.stride_b + t * q.stride_t; }
+    void clear_zeros() const {
+        memset(scratch + scratch_layout.zeros, 0, static_cast<size_t>(ScratchLayout<V>::zeros_numbers(*a.weights)) * sizeof(T));
+    }
+    const T *zeros() const { return scratch + scratch_layout.zeros; }
+    const T *state_or_zeros(const void *p, int64_t b) const { return p ? static_cast<const T *>(p) + b * H : zeros(); }
+    T *h_row(int64_t s, int64_t r, int64_t b) const {
+        return a.y.data ? at(a.y, b, position(b, s)) : scratch + scratch_layout.states + ((s & 1) * B + r) * H;
+    }
+    const T *h_before(int64_t s, int64_t r, int64_t b) const { return s ? h_row(s - 1, r, b) : state_or_zeros(a.h0, b); }
+    T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) + r) * 4 * H; }
+    T *cell(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_cells) + (tape_row(s) + r) * H; }
+    const T *cell_before(int64_t s, int64_t r, int64_t b) const { return s ? cell(s - 1, r) : state_or_zeros(a.c0, b); }
+};
+
+}  // namespace

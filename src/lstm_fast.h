@@ -1,0 +1,136 @@
+/* lstm_fast: the C contract between the kernels and every caller.
+ *
+ * Alphabet: T time steps, B batch rows, I input features, H hidden units, R tape rows (= sum of lengths), G gate columns
+ * per unit (LSTM: 4, in the order i f g o). The rightmost dimension varies fastest. "real" is float or double, as
+ * `dtype` says. Strides count elements, never bytes. "C" means contiguous in the order written.
+ *
+ * Ownership: the caller owns every pointer; the core keeps none after a call returns, allocates nothing, prints nothing,
+ * never aborts, and sets the floating-point mode (flush-to-zero) only between entry and exit of a call.
+ * Aliasing: pointers must not overlap unless the field says so. Alignment: `panels`, `tape_*` and `scratch` to 64 bytes,
+ * everything else to its own type.
+ * Threads: a call creates at most `threads` workers; two calls may run at once if they share only read-only memory. */
+#ifndef LSTM_FAST_H
+#define LSTM_FAST_H
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { LF_FLOAT32 = 0, LF_FLOAT64 = 1 };
+
+typedef enum lf_status {
+    LF_OK = 0,
+    LF_TOO_LARGE,   /* a size does not fit 63 bits */
+    LF_BAD_ISA,     /* LSTM_FAST_ISA names an unknown instruction set */
+    LF_NO_ISA       /* LSTM_FAST_ISA names one that this CPU or build lacks */
+} lf_status;
+
+/* A (B, T, F) array with any outer strides and contiguous features; data may be NULL where the field says so. */
+typedef struct lf_seq {
+    void *data;
+    int64_t stride_b, stride_t;
+} lf_seq;
+
+/* Packed weights of one recurrent layer direction. Sizes: lf_weights_bytes. */
+typedef struct lf_weights {
+    int64_t I, H;
+    int32_t dtype;
+    int32_t backward;    /* also hold the transposed panels: bit 0 w_h (for dh), bit 1 w_x (for dx) */
+    const void *w_x;     /* (I, 4H) C; read by lf_pack only */
+    const void *w_h;     /* (H, 4H) C; read by lf_pack only */
+    const void *b;       /* (4H) or NULL (zeros); read by lf_pack only */
+    void *panels;        /* written by lf_pack, read by forward and backward; must outlive both */
+} lf_weights;
+
+/* One recurrent layer direction over one batch: the arguments of forward and backward. */
+typedef struct lf_sequence {
+    const lf_weights *weights;
+    int64_t B, T;
+    int32_t training;          /* keep the tape */
+    int32_t reverse;           /* step s reads and writes position len-1-s */
+    int32_t threads;           /* upper bound on workers, >= 1 */
+    int32_t accumulate;        /* backward adds to dw_x, dw_h, db instead of overwriting them */
+    const int64_t *lengths;    /* (B), 0 <= len <= T, or NULL (all T) */
+    const int64_t *order;      /* (B): rows by descending length, or NULL when lengths is NULL */
+
+    lf_seq x;                  /* (B, T, I) */
+    const void *h0, *c0;       /* (B, H) C or NULL (zeros); may alias h, c */
+    lf_seq y;                  /* (B, T, H) written; zeros beyond a row's length; data may be NULL */
+    void *h, *c;               /* (B, H) C, written: the state after each row's last step */
+
+    void *tape_gates;          /* (R, 4H): i f g o after forward, dG after backward; NULL unless training */
+    void *tape_cells;          /* (R, H): c after forward, h after backward; NULL unless training */
+    void *scratch;             /* lf_sequence_scratch bytes */
+
+    lf_seq dy;                 /* (B, T, H) or data NULL (zeros) */
+    const void *dh, *dc;       /* (B, H) C or NULL (zeros): gradient of the last state */
+    lf_seq dx;                 /* (B, T, I) written, zeros beyond the length; data NULL: not wanted */
+    void *dw_x, *dw_h, *db;    /* (I, 4H) (H, 4H) (4H) C */
+    void *dh0, *dc0;           /* (B, H) C or NULL (not wanted) */
+} lf_sequence;
+
+enum { LF_LINEAR = 0, LF_RELU, LF_TANH, LF_SIGMOID };
+
+/* y = activation(x w + b) over `rows` rows of I inputs and O outputs, everything C. */
+typedef struct lf_dense {
+    int64_t rows, I, O;
+    int32_t dtype, activation, threads, accumulate;
+    const void *x;             /* (rows, I) */
+    const void *w, *b;         /* (I, O); (O) or NULL */
+    void *y;                   /* (rows, O): written by forward, read by backward */
+    void *dy;                  /* (rows, O): backward overwrites it with the gradient before the activation */
+    void *dx;                  /* (rows, I) or NULL */
+    void *dw, *db;             /* (I, O); (O) or NULL */
+    void *scratch;             /* lf_dense_scratch bytes */
+} lf_dense;
+
+/* One update of n parameters in place. Slots are (n) arrays; which are used depends on the rule. */
+enum { LF_SGD = 0, LF_ADAM, LF_RMSPROP };
+typedef struct lf_update {
+    int32_t rule, dtype, nesterov;
+    int64_t n, step;                 /* step counts from 1 */
+    void *p;                         /* parameters, updated */
+    const void *g;                   /* gradients */
+    void *m, *v, *extra;             /* sgd: m momentum or NULL. adam: m, v, extra = max of v (amsgrad) or NULL.
+                                        rmsprop: v, m momentum or NULL, extra = mean gradient (centered) or NULL */
+    double lr, beta_1, beta_2, epsilon, momentum, weight_decay;   /* rmsprop: beta_1 is rho */
+} lf_update;
+
+enum { LF_MSE = 0, LF_MAE };
+
+const char *lf_isa(void);                          /* the row that runs */
+int lf_isa_count(void);                            /* rows that this build and this CPU have, best first */
+const char *lf_isa_name(int index);
+lf_status lf_select_isa(const char *forced);       /* NULL or "": the best one */
+
+int lf_openmp(void);
+int lf_get_num_threads(void);
+void lf_set_num_threads(int n);                    /* n < 1 is ignored */
+void lf_init(void);                                /* once per process, before anything else: fork handler */
+
+/* Sizes in bytes, 64-byte multiples; -1 when they do not fit. */
+int64_t lf_weights_bytes(const lf_weights *w);
+int64_t lf_sequence_scratch(const lf_sequence *a);
+int64_t lf_dense_scratch(const lf_dense *a);
+
+void lf_pack(const lf_weights *w);
+void lf_sequence_forward(const lf_sequence *a);
+void lf_sequence_backward(const lf_sequence *a);
+void lf_dense_forward(const lf_dense *a);
+void lf_dense_backward(const lf_dense *a);
+void lf_apply_update(const lf_update *u);
+
+/* Mean loss over n = rows * width elements, each row weighted by weight[row] (NULL: 1). dpred (n) or NULL. */
+double lf_loss(int kind, int dtype, int64_t rows, int64_t width, const void *y_true, const void *y_pred,
+               const void *weight, void *dpred);
+double lf_sum_of_squares(int dtype, int64_t n, const void *x);
+void lf_activation(int kind, int dtype, int64_t n, const void *x, void *y);   /* x may alias y */
+
+double lf_probe_fma(int dtype, double seconds);                 /* GFLOP/s of this core */
+double lf_probe_read(const void *buffer, int64_t bytes, double seconds);   /* GB/s reading the buffer again and again */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,124 @@
+// The register tile: MR rows times NP*NV vectors of outputs, accumulated over k with one fma per (row, vector, k).
+//
+// Panel layout: [k][NV][lanes], so one k step reads NV vectors in a row and broadcasts one number per row.
+// An output element is one chain  acc = fma(in[k], panel[k], acc), k ascending: the same for every tile shape, so the shape
+// is free to follow the row count and the register file. Every kernel of the library runs on this one loop.
+#pragma once
+
+namespace {
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+template <class T> LF_INLINE T smaller(T a, T b) { return a < b ? a : b; }
+
+constexpr int GROUP = 4;     // vectors per panel: the four gates of a block of units, or four vectors of columns
+constexpr int ROWS_MAX = 6;  // rows of the largest tile
+
+// Rows per tile such that MR * NV accumulators, a panel vector and the broadcasts fit the register file.
+template <class V> LF_INLINE constexpr int rows_per_tile(int vectors) {
+    const int r = (V::registers == 32 ? 24 : 12) / vectors;
+    return r > ROWS_MAX ? ROWS_MAX : r;
+}
+
+// One tile: what it reads and the finished sums. Two segments of k follow each other in one chain: x, then h.
+template <class V> struct Tile {
+    using T = typename V::T;
+    alignas(64) T z[24 * V::N];   // out: [row][block][vector][lanes]
+    const T *init;                // the chains start at init[row * init_row + ...] ([block][vector][lanes]); may be z
+    int64_t init_row;
+    int64_t step;                 // distance between in[..][k] and in[..][k+1]
+    struct Segment {
+        int64_t count;                // k steps, may be 0
+        const T *in[ROWS_MAX];        // one pointer per row
+        const T *panel[2];            // one per block
+    } segment[2];
+};
+
+template <class V, int MR, int NP, int NV> __attribute__((noinline)) void run_tile(Tile<V> &t) {
+    using T = typename V::T;
+    V acc[MR][NP * NV];
+#pragma GCC unroll 8
+    for (int r = 0; r < MR; ++r)
+#pragma GCC unroll 8
+        for (int j = 0; j < NP * NV; ++j) acc[r][j] = V::load(t.init + r * t.init_row + j * V::N);
+    const int64_t step = t.step;
+    for (const typename Tile<V>::Segment &segment : t.segment) {
+        const T *in[MR], *p[NP];
+#pragma GCC unroll 8
+        for (int r = 0; r < MR; ++r) in[r] = segment.in[r];
+#pragma GCC unroll 2
+        for (int q = 0; q < NP; ++q) p[q] = segment.panel[q];
+        for (int64_t k = 0, at = 0; k < segment.count; ++k, at += step) {
+            V a[MR];
+#pragma GCC unroll 8
+            for (int r = 0; r < MR; ++r) a[r] = V::set1(in[r][at]);
+#pragma GCC unroll 2
+            for (int q = 0; q < NP; ++q) {
+#pragma GCC unroll 8
+                for (int j = 0; j < NV; ++j) {
+                    const V w = V::load(p[q] + j * V::N);
+#pragma GCC unroll 8
+                    for (int r = 0; r < MR; ++r) acc[r][q * NV + j] = V::fma(a[r], w, acc[r][q * NV + j]);
+                }
+                p[q] += NV * V::N;
+            }
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < MR; ++r)
+#pragma GCC unroll 8
+        for (int j = 0; j < NP * NV; ++j) V::store(t.z + (r * NP * NV + j) * V::N, acc[r][j]);
+}
+
+// Calls f(integral constant) with the compile-time value of n, 1 <= n <= MAX.
+template <int N> struct Int { static constexpr int value = N; };
+template <int MAX, class F> LF_INLINE void with_constant(int n, F f) {
+    if constexpr (MAX == 1) {
+        f(Int<1>());
+    } else {
+        if (n == MAX) f(Int<MAX>());
+        else with_constant<MAX - 1>(n, f);
+    }
+}
+
+// Runs a tile of `rows` <= rows_per_tile rows and `vectors` <= GROUP columns.
+template <class V> inline void run_tile(Tile<V> &t, int rows, int vectors) {
+    with_constant<GROUP>(vectors, [&](auto nv) {
+        constexpr int NV = decltype(nv)::value;
+        with_constant<rows_per_tile<V>(NV)>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 1, NV>(t); });
+    });
+}
+
+// Few rows: two blocks of GROUP vectors at once keep the fma units busy. rows <= rows_per_tile / 2.
+template <class V> inline void run_tile_pair(Tile<V> &t, int rows) {
+    with_constant<rows_per_tile<V>(2 * GROUP)>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 2, GROUP>(t); });
+}
+
+// Cuts [0, n) into the fewest pieces of at most `most` and makes their sizes equal to within one: f(begin, size).
+template <class F> LF_INLINE void for_tiles(int64_t n, int most, F f) {
+    const int64_t pieces = n <= most ? (n > 0) : ceil_div(n, most);
+    for (int64_t i = 0, begin = 0; i < pieces; ++i) {
+        const int64_t end = i + 1 == pieces ? n : n * (i + 1) / pieces;
+        f(begin, static_cast<int>(end - begin));
+        begin = end;
+    }
+}
+
+// Whole vectors, or the first lanes of one: the same text then compiles to plain or masked loads and stores.
+template <class V> struct Whole {
+    static LF_INLINE V load(const typename V::T *p) { return V::load(p); }
+    static LF_INLINE void store(typename V::T *p, V a) { V::store(p, a); }
+};
+template <class V> struct Part {
+    typename V::Mask mask;
+    LF_INLINE V load(const typename V::T *p) const { return V::load(p, mask); }
+    LF_INLINE void store(typename V::T *p, V a) const { V::store(p, a, mask); }
+};
+
+// Calls f with the lanes of vector number `block` that lie below `width`.
+template <class V, class F> LF_INLINE void with_lanes(int64_t block, int64_t width, F f) {
+    const int64_t left = width - block * V::N;
+    if (V::N == 1 || left >= V::N) f(Whole<V>());
+    else f(Part<V>{V::mask(static_cast<int>(left))});
+}
+
+}  // namespace
