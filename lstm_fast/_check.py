@@ -1,7 +1,7 @@
 """The front door: every argument is checked here, before a kernel sees it.
 
-Each check starts with the exit for the common case (a C-contiguous array of the right dtype) and copies only what a kernel
-cannot read. Every message names operation, argument, expected, received, and the fix where there is one.
+Each check starts with the exit for the common case (a C-contiguous array of the right dtype) and copies only what a
+kernel cannot read. Every message names operation, argument, expected, received, and the fix where there is one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def packed(a: Array) -> Array:
 
 
 def rows(a: Array) -> Array:
-    """`a` itself when its last axis is contiguous and it is aligned (outer strides are free), else a C-contiguous copy."""
+    """`a` itself when aligned and its last axis contiguous (outer strides are free), else a C-contiguous copy."""
     flags = a.flags
     if flags.aligned and (flags.c_contiguous or a.shape[-1] < 2 or a.strides[-1] == a.itemsize):
         return a
@@ -208,5 +208,5 @@ def _overlap(a: Array, b: Array) -> bool:
         return False
     try:
         return bool(np.shares_memory(a, b, max_work=10_000))  # type: ignore[arg-type]
-    except np.exceptions.TooHardError:  # interleaved beyond telling: refuse
+    except getattr(np, "exceptions", np).TooHardError:  # interleaved beyond telling: refuse
         return True

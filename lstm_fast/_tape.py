@@ -48,7 +48,8 @@ class Tape:
             return self._sequence.pop()  # atomic: of two threads one wins
         except IndexError:
             raise ValueError(
-                f"{op}: expected a fresh tape, got one that was used already; a tape serves one backward, call {self.cell}_forward again"
+                f"{op}: expected a fresh tape, got one that was used already; "
+                f"a tape serves one backward, call {self.cell}_forward again"
             ) from None
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """LSTM on arrays: shapes, defaults and output allocation around the kernels.
 
-Shapes: T time steps, B batch, I input features, H hidden units; x (B,T,I), y (B,T,H), h and c (B,H), w_x (I,4H), w_h (H,4H),
-b (4H). Gates in the order i f g o:
+Shapes: T time steps, B batch, I input features, H hidden units; x (B,T,I), y (B,T,H), h and c (B,H), w_x (I,4H),
+w_h (H,4H), b (4H). Gates in the order i f g o:
 
     i = sigmoid(x w_xi + h w_hi + b_i)    f = sigmoid(...)    g = tanh(...)    o = sigmoid(...)
     c' = f*c + i*g                        h' = o*tanh(c')
@@ -33,7 +33,7 @@ class LSTMOutput(NamedTuple):
 
 
 class LSTMGrads(NamedTuple):
-    """The gradient of each input of `lstm_forward`, in the shape of that input (b, h0, c0 also where they were None)."""
+    """The gradient of each input of `lstm_forward` in the shape of that input (b, h0, c0 also where they were None)."""
 
     x: Array
     w_x: Array

@@ -1,7 +1,7 @@
 """The NumPy twin of `lstm_fast.functional`: the same names and signatures, written to be read.
 
-Plain loops over time with the equations in sight; no kernels, no validation, no speed. Tests compare the two. Shapes as in
-`lstm_fast.functional`.
+Plain loops over time with the equations in sight; no kernels, no validation, no speed. Tests compare the two. Shapes as
+in `lstm_fast.functional`.
 """
 
 from __future__ import annotations

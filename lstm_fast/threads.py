@@ -1,7 +1,7 @@
 """How many threads a call may use, for the whole process.
 
-The number is an upper bound: a cost model runs small problems on one. It starts from OMP_NUM_THREADS and the CPU affinity;
-`num_threads=` of a call overrides it for that call.
+The number is an upper bound: a cost model runs small problems on one. It starts from OMP_NUM_THREADS and the CPU
+affinity; `num_threads=` of a call overrides it for that call.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request: pytest.FixtureRequest) -> np.dtype[Any]:
-    return np.dtype(request.param)
+    chosen: np.dtype[Any] = np.dtype(request.param)
+    return chosen
 
 
 @pytest.fixture

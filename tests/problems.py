@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +31,7 @@ class Problem:
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def inputs(self) -> dict[str, Array]:
+    def inputs(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in INPUTS}
 
     def astype(self, dtype: Any) -> Problem:
@@ -82,10 +84,20 @@ def truth(p: Problem, **more: Any) -> dict[str, Array]:
     return run(p.astype(np.float64), reference, **more)
 
 
+def digest(results: Iterable[dict[str, Array]]) -> str:
+    """SHA-256 over names, shapes and little-endian bytes."""
+    sha = hashlib.sha256()
+    for result in results:
+        for name, a in result.items():
+            sha.update(f"{name} {a.shape} {a.dtype.name};".encode())
+            sha.update(np.ascontiguousarray(a, dtype=a.dtype.newbyteorder("<")).tobytes())
+    return sha.hexdigest()
+
+
 def assert_same_bits(got: dict[str, Array], want: dict[str, Array], label: str) -> None:
     assert got.keys() == want.keys()
-    for name in want:
-        assert got[name].dtype == want[name].dtype
-        assert got[name].shape == want[name].shape, f"{label}: shape of {name}"
-        differ = got[name].tobytes() != want[name].tobytes()
-        assert not differ, f"{label}: {name} differs, by {np.max(np.abs(got[name] - want[name])):.1e} at most"
+    for name, b in want.items():
+        a = got[name]
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape, f"{label}: shape of {name}"
+        assert a.tobytes() == b.tobytes(), f"{label}: {name} differs, by {np.max(np.abs(a - b)):.1e} at most"

@@ -69,7 +69,7 @@ def test_unbatched(reverse: bool, length: int | None, dtype: Any) -> None:
 def test_defaults(dtype: Any) -> None:
     """b, h0, c0 are zeros when not given, and still get their gradients."""
     p = make(3, 5, 7, 6, dtype)
-    z = {n: np.zeros_like(a) for n, a in (("b", p.b), ("h0", p.h0), ("c0", p.c0))}
+    z: dict[str, Any] = {n: np.zeros_like(a) for n, a in (("b", p.b), ("h0", p.h0), ("c0", p.c0))}
     want, tape_want = functional.lstm_forward(p.x, p.w_x, p.w_h, **z)
     got, tape = functional.lstm_forward(p.x, p.w_x, p.w_h)
     for a, b in zip(got, want, strict=True):

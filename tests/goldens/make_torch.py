@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-CASES = {
+CASES: dict[str, tuple[tuple[int, int, int, int], dict[str, Any]]] = {
     "plain": ((3, 5, 7, 6), {}),
     "univariate": ((2, 8, 1, 17), {}),
     "reverse": ((4, 3, 2, 9), {"reverse": True}),
@@ -29,7 +30,7 @@ def main() -> None:
     for dtype in ("float32", "float64"):
         for name, (shape, options) in CASES.items():
             p = make(*shape, dtype)
-            arrays = {f"in_{n}": a for n, a in vars(p).items() if isinstance(a, np.ndarray)}
+            arrays: dict[str, Any] = {f"in_{n}": a for n, a in vars(p).items() if isinstance(a, np.ndarray)}
             arrays |= {f"out_{n}": a for n, a in torch_run(p, **options).items()}
             arrays |= {f"option_{n}": np.asarray(v) for n, v in options.items()}
             np.savez_compressed(

@@ -1,0 +1,106 @@
+"""Saved state of at most 24 bytes per (t,b,h) in float32, and no growth over repeated calls."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import make, run
+
+from lstm_fast import _core, functional
+
+STATM = Path("/proc/self/statm")
+
+
+def resident() -> int:
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("shape", [(64, 50, 512, 512), (256, 128, 32, 64), (7, 100, 3, 50), (32, 50, 1, 48)], ids=str)
+def test_saved_state(shape: tuple[int, int, int, int], dtype: Any) -> None:
+    B, T, I, H = shape
+    weights = _core.Weights("lstm", I, H, dtype, backward=True)
+    sequence = _core.Sequence(weights, B, T, training=True)
+    each = sequence.state_nbytes / (B * T * H)
+    print(f"{shape} {dtype}: {each:.2f} bytes per (t,b,h), scratch {sequence.scratch_nbytes / 2**20:.1f} MiB")
+    assert 0 < each <= 24 * dtype.itemsize / 4
+    inference = _core.Sequence(_core.Weights("lstm", I, H, dtype), B, T)
+    assert inference.state_nbytes == 0
+
+
+def test_saved_state_of_a_ragged_batch_counts_valid_steps() -> None:
+    lengths = np.array([50, 1, 0, 9], np.int64)
+    sequence = _core.Sequence(
+        _core.Weights("lstm", 3, 16, np.float32, backward=True), 4, 50, training=True, lengths=lengths
+    )
+    assert sequence.state_nbytes <= 24 * lengths.sum() * 16 + 4096
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="no /proc here")
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_the_state_is_really_that_small(num_threads: int) -> None:
+    """What the process grows by while a tape is alive: y and the tape, no hidden copies."""
+    B, T, I, H = 32, 100, 4, 64
+    p = make(B, T, I, H, "float32", num_threads=num_threads)
+    run(p)
+    gc.collect()
+    before = resident()
+    tapes = [functional.lstm_forward(**p.inputs, num_threads=num_threads) for _ in range(4)]
+    each = (resident() - before) / len(tapes) / (B * T * H)
+    print(f"{each:.1f} bytes per (t,b,h), 4 of them y")
+    assert each <= 4 + 24 + 6  # 6: scratch and packed weights at this size
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="no /proc here")
+def test_no_growth(dtype: Any) -> None:
+    p = make(5, 20, 7, 33, dtype, num_threads=2, lengths=[20, 3, 0, 7, 20])
+
+    def calls(n: int) -> None:
+        for _ in range(n):
+            run(p)
+            functional.lstm(**p.inputs, **p.options)
+            with pytest.raises(ValueError, match="expected h0"):
+                functional.lstm(p.x, p.w_x, p.w_h, h0=p.h0[:2])
+
+    calls(30)
+    gc.collect()
+    before = resident()
+    calls(150)
+    gc.collect()
+    grown = resident() - before
+    print(f"grown by {grown / 1024:.0f} KiB over 300 calls")
+    assert grown < 1.5 * 2**20  # one leaked tape per call would be 9 MiB
+
+
+def test_inference_allocates_its_outputs_and_little_more() -> None:
+    """NumPy memory of one call (the kernels' own scratch is counted above)."""
+    B, T, I, H = 16, 50, 8, 32
+    p = make(B, T, I, H, "float32")
+    functional.lstm(**p.inputs)
+    tracemalloc.start()
+    kept = functional.lstm(**p.inputs)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    outputs = sum(a.nbytes for a in kept)
+    print(f"peak {peak} bytes, outputs {outputs}")
+    packed = _core.Weights("lstm", I, H, np.float32).nbytes
+    scratch = _core.Sequence(_core.Weights("lstm", I, H, np.float32), B, T).scratch_nbytes
+    assert peak <= outputs + packed + scratch + 16_384
+
+
+def test_out_is_not_allocated_again() -> None:
+    p = make(16, 50, 8, 64, "float32")
+    out = np.empty((16, 50, 64), np.float32)
+    functional.lstm(**p.inputs, out=out)
+    tracemalloc.start()
+    functional.lstm(**p.inputs, out=out)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    sequence = _core.Sequence(_core.Weights("lstm", 8, 64, np.float32), 16, 50)
+    own = sequence.scratch_nbytes + _core.Weights("lstm", 8, 64, np.float32).nbytes
+    assert peak <= own + 32_768
