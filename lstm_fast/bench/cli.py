@@ -82,9 +82,10 @@ def run(args: argparse.Namespace) -> int:
 def _measure(
     race: Race, cases: list[Case], settings: dict[str, Any], absent: list[str], args: argparse.Namespace
 ) -> int:
+    load_before = machine.busy_cpus()
     broken = race.start()
     limits = race.limits(_PROBE_SECONDS)
-    facts = report.context(limits, race.versions, settings)
+    facts = report.context(limits, race.versions, settings, load_before)
     print(report.context_text(facts))
     print("\n".join([f"{name} {version}" for name, version in race.versions.items()] + absent + broken), flush=True)
 

@@ -58,6 +58,14 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+def busy_cpus() -> float:
+    """Load average of the last minute: CPUs that others kept busy just before the start; 0 when the system hides it."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return 0.0
+
+
 def isa_flags() -> list[str]:
     """The CPU's vector features that matter here, as Linux names them; [] when the system does not tell."""
     listed = {word for line in _read(Path("/proc/cpuinfo")).splitlines()[:40] for word in line.split()}

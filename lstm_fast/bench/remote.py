@@ -64,9 +64,12 @@ class Remote:
         """The next answer; PeerError when the worker refused, ended or took longer than TIMEOUT."""
         assert self._process.stdout is not None
         timer = threading.Timer(TIMEOUT, self._process.kill)
+        timer.daemon = True  # Ctrl-C must not wait for it
         timer.start()
-        line = self._process.stdout.readline()
-        timer.cancel()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
         if not line:
             code = self._process.wait()
             raise PeerError(f"{self.peer} ended with status {code}: {self._last_words()}")

@@ -176,7 +176,9 @@ def summary_text(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def context(limits: machine.Limits, versions: dict[str, str], settings: dict[str, Any]) -> dict[str, Any]:
+def context(
+    limits: machine.Limits, versions: dict[str, str], settings: dict[str, Any], load_before: float
+) -> dict[str, Any]:
     """Everything that a reader needs in order to judge the numbers."""
     return {
         "machine": {
@@ -186,6 +188,8 @@ def context(limits: machine.Limits, versions: dict[str, str], settings: dict[str
             "numpy": np.__version__,
             "cache_bytes": limits.sizes,
             "isa_flags": machine.isa_flags(),
+            "cpus": os.cpu_count(),
+            "load_before": load_before,
         },
         "limits": {
             "threads": limits.threads,
@@ -205,6 +209,9 @@ def context_text(facts: dict[str, Any]) -> str:
     here, limits, settings = facts["machine"], facts["limits"], facts["settings"]
     reads = ", ".join(f"{level} {number(rate)}" for level, rate in limits["read_gb_per_s"].items())
     pinned = f"pinned to CPU {','.join(map(str, settings['cpus']))}" if settings["cpus"] else "not pinned"
+    busy: list[str] = []
+    if here["load_before"] > (here["cpus"] or 1) - settings["threads"] + 0.5:
+        busy = [f"warning: load average {here['load_before']:.1f} before the start; other work disturbs these times"]
     isa = ", ".join(here["isa_flags"]) or platform.machine()
     return "\n".join(
         [
@@ -212,6 +219,7 @@ def context_text(facts: dict[str, Any]) -> str:
             f"threads {settings['threads']}, {pinned}; {settings['dtype']}; {settings['blocks']} blocks of "
             f"{settings['seconds']} s per rival, alternating; median, min..max of blocks",
             f"limit ({limits['source']}): float32 {number(limits['gflops_float32'])} GFLOP/s; read GB/s {reads}",
+            *busy,
             *(f"environment {name}={value}" for name, value in facts["environment"].items()),
         ]
     )

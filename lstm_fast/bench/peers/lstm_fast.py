@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lstm_fast
-from lstm_fast import _core, functional, layers
+from lstm_fast import _core, functional
 
 from ..cases import Case
 
@@ -23,6 +23,8 @@ def setup(case: Case, threads: int) -> Callable[[], Any]:
     data = case.data()
 
     if case.mode == "inference":
+        from lstm_fast import layers
+
         layer = layers.LSTM(case.H, return_sequences=True, dtype=case.dtype)
         layer.build(data.x.shape)
         layer.set_weights([data.w_x, data.w_h, data.b])
