@@ -55,19 +55,24 @@ def test_every_installed_peer_runs_and_agrees(result: dict[str, Any]) -> None:
             assert rival["note"] == ""
             assert set(rival["errors"]) == ({"y"} if row["mode"] == "inference" else {"y", "dx", "dw_x", "dw_h", "db"})
             assert max(rival["errors"].values()) < 1e-5
-            assert len(rival["blocks_ms"]) == 2 and min(rival["blocks_ms"]) > 0
+            assert len(rival["blocks_ms"]) == 2
+            assert min(rival["blocks_ms"]) > 0
 
 
 def test_json_tells_machine_versions_and_settings(result: dict[str, Any]) -> None:
     assert result["schema"] == report.SCHEMA
-    assert set(INSTALLED) <= set(result["versions"]) and all(result["versions"].values())
+    assert set(INSTALLED) <= set(result["versions"])
+    assert all(result["versions"].values())
     assert result["settings"]["threads"] == result["limits"]["threads"] == 1
-    assert result["settings"]["dtype"] == "float32" and result["machine"]["cpu"]
+    assert result["settings"]["dtype"] == "float32"
+    assert result["machine"]["cpu"]
     assert result["limits"]["gflops_float32"] > 0
     assert set(result["limits"]["read_gb_per_s"]) == {*result["machine"]["cache_bytes"], "DRAM"}
     assert set(result["summary"]["geometric_mean"]) == {"inference", "training"}
     for row in result["results"]:
-        assert row["flop"] > 0 and row["limit_ms"] > 0 and row["share_of_limit"] > 0
+        assert row["flop"] > 0
+        assert row["limit_ms"] > 0
+        assert row["share_of_limit"] > 0
 
 
 def test_ratio_is_best_peer_over_ours() -> None:
@@ -78,9 +83,12 @@ def test_ratio_is_best_peer_over_ours() -> None:
     }
     row = report.Row(Case(*SHAPE, mode="inference"), timings, limit_ms=1.5)
     assert (row.best_peer, row.ratio) == ("torch", 2.0)
-    assert "50%" in report.line(row) and "2.00..4.00" in report.line(row) and "1e-07" in report.line(row)
+    assert "50%" in report.line(row)
+    assert "2.00..4.00" in report.line(row)
+    assert "1e-07" in report.line(row)
     table = report.rivals_table([row], "inference")
-    assert "6.00 (1e-07)" in table and "jax 3,5,7,6: excluded: disagrees in y (error 1e-01)" in table
+    assert "6.00 (1e-07)" in table
+    assert "jax 3,5,7,6: excluded: disagrees in y (error 1e-01)" in table
     lost = report.Row(row.case, {"lstm_fast": timings["torch"], "torch": timings["lstm_fast"]}, 1.5)
     assert report.line(lost).endswith("0.50 <")
     assert "slower than torch: inference 3,5,7,6, 0.50" in report.summary_text([row, lost])
@@ -91,8 +99,10 @@ def test_a_rival_that_disagrees_is_excluded(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(race.TOLERANCE, "float32", (0.0, 0.0))
     with race.Race([peers.OURS], 1, machine.choose_cpus(1)) as run:
         timing = run.case(Case(*SHAPE, mode="training"), blocks=1, seconds=0.001)[peers.OURS]
-    assert timing.note.startswith("excluded: disagrees in y (error ") and "dw_h" in timing.note
-    assert timing.blocks_ms == [] and math.isnan(timing.ms)
+    assert timing.note.startswith("excluded: disagrees in y (error ")
+    assert "dw_h" in timing.note
+    assert timing.blocks_ms == []
+    assert math.isnan(timing.ms)
 
 
 def test_a_rival_that_crashes_is_reported_and_restarted() -> None:
@@ -156,7 +166,9 @@ def test_float64_limit_is_twice_float32() -> None:
 def test_wrong_arguments_are_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(arguments(*words)) == 2
     output = capsys.readouterr()
-    assert message in output.err and output.err.count("\n") == 1 and output.out == ""
+    assert message in output.err
+    assert output.err.count("\n") == 1
+    assert output.out == ""
 
 
 def test_a_named_peer_that_is_missing_is_an_error(
@@ -177,7 +189,8 @@ def test_parse_shapes_and_data() -> None:
         (24,),
         (3, 5, 6),
     ]
-    assert data.x.dtype == "float64" and (data.x == Case(*SHAPE, mode="inference", dtype="float64").data().x).all()
+    assert data.x.dtype == "float64"
+    assert (data.x == Case(*SHAPE, mode="inference", dtype="float64").data().x).all()
 
 
 def test_json_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -185,4 +198,5 @@ def test_json_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     path.write_text("before", encoding="utf-8")
     with pytest.raises(ValueError, match="JSON"):
         cli._write_json(path, {"bad": math.nan})
-    assert path.read_text(encoding="utf-8") == "before" and list(tmp_path.iterdir()) == [path]
+    assert path.read_text(encoding="utf-8") == "before"
+    assert list(tmp_path.iterdir()) == [path]

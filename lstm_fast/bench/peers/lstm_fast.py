@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import lstm_fast
 from lstm_fast import _core, functional
+from lstm_fast.threads import set_num_threads
 
 from ..cases import Case
 
 
 def version() -> str:
-    return f"{lstm_fast.__version__} (isa {_core.isa()})"
+    return f"{metadata.version('lstm_fast')} (isa {_core.isa()})"
 
 
 def setup(case: Case, threads: int) -> Callable[[], Any]:
-    lstm_fast.set_num_threads(threads)
+    set_num_threads(threads)
     data = case.data()
 
     if case.mode == "inference":
