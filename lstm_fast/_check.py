@@ -52,10 +52,12 @@ def _convert(op: str, name: str, value: ArrayLike, dtype: Dtype | None) -> Array
     return a if a.dtype.isnative else a.astype(got)
 
 
-def packed(a: Array) -> Array:
-    """`a` itself when it is C-contiguous and aligned, else a copy that is."""
-    flags = a.flags
-    return a if flags.c_contiguous and flags.aligned else a.copy()
+def packed(op: str, name: str, value: ArrayLike, dtype: Dtype) -> Array:
+    """`value` as a C-contiguous, aligned array of `dtype`; itself when it is one."""
+    if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
+        return value
+    a = array(op, name, value, dtype)
+    return a if a.flags.c_contiguous and a.flags.aligned else a.copy()
 
 
 def rows(a: Array) -> Array:
@@ -82,15 +84,15 @@ def weights(
     op: str, gates: int, I: int, w_x: ArrayLike, w_h: ArrayLike, b: ArrayLike | None, dtype: Dtype
 ) -> tuple[Array, Array, Array | None, int]:
     """w_x (I, gates*H), w_h (H, gates*H), b (gates*H) or None, C-contiguous, and H."""
-    w_x = array(op, "w_x", w_x, dtype)
-    w_h = array(op, "w_h", w_h, dtype)
+    w_x = packed(op, "w_x", w_x, dtype)
+    w_h = packed(op, "w_h", w_h, dtype)
     if b is not None:
-        b = array(op, "b", b, dtype)
-    H = w_h.shape[0] if w_h.ndim else 0
+        b = packed(op, "b", b, dtype)
+    H = len(w_h) if w_h.ndim else 0
     G = gates * H
     if w_x.shape != (I, G) or w_h.shape != (H, G) or (b is not None and b.shape != (G,)) or H == 0:
         raise ValueError(_weights_message(op, gates, I, w_x, w_h, b))
-    return packed(w_x), packed(w_h), None if b is None else packed(b), H
+    return w_x, w_h, b, H
 
 
 def _weights_message(op: str, gates: int, I: int, w_x: Array, w_h: Array, b: Array | None) -> str:
@@ -115,9 +117,9 @@ def _weights_message(op: str, gates: int, I: int, w_x: Array, w_h: Array, b: Arr
     return f"{op}: expected b of shape ({columns},) = {(G,)}, got {b.shape}{fix}"
 
 
-def size(op: str, B: int, T: int, I: int, H: int, itemsize: int) -> None:
+def size(op: str, B: int, T: int, I: int, H: int) -> None:
     """MemoryError when a buffer of this problem would not fit 62 bits, before anything is allocated."""
-    if (B * T * (5 * H + I) + 8 * B * H) * itemsize > MAX_BYTES:
+    if (B * T * (5 * H + I) + 8 * B * H) * 8 > MAX_BYTES:
         raise MemoryError(
             f"{op}: (B, T, I, H) = {(B, T, I, H)} needs more than 2**62 bytes; split the batch or the sequence"
         )
@@ -127,10 +129,12 @@ def state(op: str, name: str, value: ArrayLike | None, B: int, H: int, dtype: Dt
     """A state or its gradient as (B, H) C-contiguous, or None; unbatched ones come as (H,)."""
     if value is None:
         return None
-    a = array(op, name, value, dtype)
+    a = packed(op, name, value, dtype)
+    if batched and a.shape == (B, H):
+        return a
     letters, want = ("(B, H)", (B, H)) if batched else ("(H,)", (H,))
     if a.shape == want:
-        return packed(a).reshape(B, H)
+        return a[None]
     fix = f"; use {name}[0] if it comes from PyTorch" if a.shape == (1, *want) else ""
     raise ValueError(f"{op}: expected {name} of shape {letters} = {want}, got {a.shape}{fix}")
 

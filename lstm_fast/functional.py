@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
+from numpy import empty
 from numpy.typing import ArrayLike
 
 from lstm_fast import _check, _core
@@ -149,22 +149,20 @@ def _lstm(
     B, T, I = x.shape
     dtype = x.dtype
     w_x, w_h, b, H = _check.weights(op, 4, I, w_x, w_h, b, dtype)
-    _check.size(op, B, T, I, H, dtype.itemsize)
+    _check.size(op, B, T, I, H)
     h0 = _check.state(op, "h0", h0, B, H, dtype, batched)
     c0 = _check.state(op, "c0", c0, B, H, dtype, batched)
-    if lengths is not None:
-        lengths = _check.lengths(op, lengths, B, T, batched)
-    if num_threads is not None:
-        num_threads = _check.num_threads(op, num_threads)
+    valid = None if lengths is None else _check.lengths(op, lengths, B, T, batched)
+    workers = 0 if num_threads is None else _check.num_threads(op, num_threads)
     shape = sequence_shape(B, T, H, batched, time_major)
     if out is None:
-        y = target = np.empty(shape, dtype)
+        y = target = empty(shape, dtype)
     else:
         y = _check.output(op, out, shape, dtype, (x, w_x, w_h, b, h0, c0))
-        target = y if _check.rows(y) is y else np.empty(shape, dtype)  # the kernel writes contiguous rows
-    h, c = np.empty((B, H), dtype), np.empty((B, H), dtype)
+        target = y if _check.rows(y) is y else empty(shape, dtype)  # the kernel writes contiguous rows
+    h, c = empty((B, H), dtype), empty((B, H), dtype)
 
-    sequence = _plan("lstm", w_x, w_h, b, B, T, training, reverse, lengths, num_threads or 0)
+    sequence = _plan("lstm", w_x, w_h, b, B, T, I, H, dtype, training, reverse, valid, workers)
     sequence.forward(x, h0, c0, batch_major(target, batched, time_major), h, c)
 
     if target is not y:
@@ -180,13 +178,16 @@ def _plan(
     b: Array | None,
     B: int,
     T: int,
+    I: int,
+    H: int,
+    dtype: _check.Dtype,
     training: bool,
     reverse: bool,
-    lengths: ArrayLike | None,
+    lengths: Array | None,
     num_threads: int,
 ) -> Any:
     """A sequence on freshly packed weights; the one place where functions on arrays make either."""
-    weights = _core.Weights(cell, w_x.shape[0], w_h.shape[0], w_x.dtype, backward=training)
+    weights = _core.Weights(cell, I, H, dtype, training)
     weights.pack(w_x, w_h, b)
     return _core.Sequence(weights, B, T, training=training, reverse=reverse, lengths=lengths, num_threads=num_threads)
 
@@ -233,9 +234,9 @@ def lstm_backward(
     dh = _check.state(op, "dh", dh, B, H, dtype, batched)
     dc = _check.state(op, "dc", dc, B, H, dtype, batched)
 
-    dx = np.empty(sequence_shape(B, T, I, batched, time_major), dtype)
-    dw_x, dw_h, db = np.empty((I, 4 * H), dtype), np.empty((H, 4 * H), dtype), np.empty(4 * H, dtype)
-    dh0, dc0 = np.empty((B, H), dtype), np.empty((B, H), dtype)
+    dx = empty(sequence_shape(B, T, I, batched, time_major), dtype)
+    dw_x, dw_h, db = empty((I, 4 * H), dtype), empty((H, 4 * H), dtype), empty(4 * H, dtype)
+    dh0, dc0 = empty((B, H), dtype), empty((B, H), dtype)
     tape.take(op).backward(
         tape.x,
         None if dy is None else batch_major(dy, batched, time_major),

@@ -45,8 +45,8 @@ def python() -> Python:
 
 @pytest.fixture(autouse=True)
 def _same_thread_count_after() -> Iterator[None]:
-    from lstm_fast import threads
+    from lstm_fast import get_num_threads, set_num_threads
 
-    before = threads.get_num_threads()
+    before = get_num_threads()
     yield
-    threads.set_num_threads(before)
+    set_num_threads(before)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from problems import assert_same_bits, make, run
 
-from lstm_fast import _core, functional, threads
+from lstm_fast import _core, functional, set_num_threads
 
 WORKERS = 8
 
@@ -83,7 +83,7 @@ def test_thread_count_changes_while_computing(dtype: Any) -> None:
 
     def work(k: int) -> Any:
         if k % 4 == 0:
-            threads.set_num_threads(1 + k % 3)
+            set_num_threads(1 + k % 3)
         return run(p)
 
     for got in together(work, 4 * WORKERS):

@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["lstm_fast.functional", "lstm_fast.reference", "lstm_fast.threads"])
+@pytest.mark.parametrize("name", ["lstm_fast.functional", "lstm_fast.reference", "lstm_fast._threads"])
 def test_examples(name: str) -> None:
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0

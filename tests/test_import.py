@@ -24,7 +24,8 @@ def fp():
 before = [dict(os.environ), c_environ(), tasks(), fp(), sys.getswitchinterval()]
 modules = set(sys.modules)
 start = time.perf_counter()
-import lstm_fast.functional, lstm_fast.threads
+import lstm_fast.functional
+lstm_fast.get_num_threads()
 seconds = time.perf_counter() - start
 after = [dict(os.environ), c_environ(), tasks(), fp(), sys.getswitchinterval()]
 names = ["environ", "getenv", "threads", "floating point", "switch interval"]
@@ -84,3 +85,15 @@ print(len(os.listdir("/proc/self/task")) - before)
 """
     done = python(code)
     assert done.stdout == "0\n", done.stderr
+
+
+def test_threads_is_a_function_in_any_order(python: Any) -> None:
+    """No submodule of the same name takes the place of `lstm_fast.threads`."""
+    code = """
+import lstm_fast as lf
+lf.set_num_threads(2)
+with lf.threads(1):
+    print(lf.get_num_threads())
+"""
+    done = python(code)
+    assert done.stdout == "1\n", done.stderr

@@ -1,0 +1,131 @@
+"""Types of the compiled extension (src/binding/_core.pyx); its docstrings say what each call does."""
+
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+_Array = np.ndarray[Any, Any]
+
+@final
+class Weights:
+    nbytes: int
+    def __init__(
+        self, cell: str, I: int, H: int, dtype: DTypeLike, backward: bool = False, input_grad: bool = True
+    ) -> None: ...
+    def pack(self, w_x: _Array, w_h: _Array, b: _Array | None) -> None: ...
+
+@final
+class Sequence:
+    state_nbytes: int
+    scratch_nbytes: int
+    def __init__(
+        self,
+        weights: Weights,
+        B: int,
+        T: int,
+        *,
+        training: bool = False,
+        reverse: bool = False,
+        lengths: _Array | None = None,
+        num_threads: int = 0,
+    ) -> None: ...
+    def forward(
+        self,
+        x: _Array,
+        h0: _Array | None,
+        c0: _Array | None,
+        y: _Array | None,
+        h: _Array | None,
+        c: _Array | None,
+        weights: Weights | None = None,
+    ) -> None: ...
+    def backward(
+        self,
+        x: _Array,
+        dy: _Array | None,
+        dh: _Array | None,
+        dc: _Array | None,
+        dx: _Array | None,
+        dw_x: _Array,
+        dw_h: _Array,
+        db: _Array,
+        dh0: _Array | None,
+        dc0: _Array | None,
+        h0: _Array | None,
+        c0: _Array | None,
+        accumulate: bool = False,
+    ) -> None: ...
+
+@final
+class Dense:
+    def __init__(
+        self,
+        rows: int,
+        I: int,
+        O: int,
+        dtype: DTypeLike,
+        activation: str = "linear",
+        training: bool = False,
+        num_threads: int = 0,
+    ) -> None: ...
+    def forward(self, x: _Array, w: _Array, b: _Array | None, y: _Array) -> None: ...
+    def backward(
+        self,
+        x: _Array,
+        w: _Array,
+        y: _Array,
+        dy: _Array,
+        dx: _Array | None,
+        dw: _Array,
+        db: _Array | None,
+        accumulate: bool = False,
+    ) -> None: ...
+
+def adam(
+    p: _Array,
+    g: _Array,
+    m: _Array,
+    v: _Array,
+    lr: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    step: int,
+    weight_decay: float = 0.0,
+    vhat: _Array | None = None,
+) -> None: ...
+def sgd(
+    p: _Array,
+    g: _Array,
+    mom: _Array | None,
+    lr: float,
+    momentum: float,
+    nesterov: bool,
+    weight_decay: float = 0.0,
+) -> None: ...
+def rmsprop(
+    p: _Array,
+    g: _Array,
+    v: _Array,
+    mom: _Array | None,
+    mg: _Array | None,
+    lr: float,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+    weight_decay: float = 0.0,
+) -> None: ...
+def mse(y_true: _Array, y_pred: _Array, dpred: _Array | None, weight: _Array | None) -> float: ...
+def mae(y_true: _Array, y_pred: _Array, dpred: _Array | None, weight: _Array | None) -> float: ...
+def norm2(g: _Array) -> float: ...
+def tanh(x: _Array, out: _Array) -> None: ...
+def sigmoid(x: _Array, out: _Array) -> None: ...
+def gather(src: _Array, index: _Array, out: _Array) -> None: ...
+def isa() -> str: ...
+def isas() -> tuple[str, ...]: ...
+def get_num_threads() -> int: ...
+def set_num_threads(n: int) -> None: ...
+def build_info() -> dict[str, Any]: ...
+def probe_fma(seconds: float, dtype: DTypeLike = "float32") -> float: ...
+def probe_bandwidth(nbytes: int, seconds: float) -> float: ...
