@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_fast import _core, functional
+from lstm_fast import _core, functional, layers
 from lstm_fast.threads import set_num_threads
 
 from ..cases import Case
@@ -24,10 +24,8 @@ def setup(case: Case, threads: int) -> Callable[[], Any]:
     data = case.data()
 
     if case.mode == "inference":
-        from lstm_fast import layers
-
         layer = layers.LSTM(case.H, return_sequences=True, dtype=case.dtype)
-        layer.build(data.x.shape)
+        layer(data.x)  # the first call creates the weights
         layer.set_weights([data.w_x, data.w_h, data.b])
         return lambda: layer(data.x)
 
