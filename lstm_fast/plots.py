@@ -94,7 +94,7 @@ def plot_forecast(result: Forecast, file: Target | None = None) -> Figure:
     from lstm_fast.forecast.job import BAND
 
     grid = figure.add_gridspec(
-        2, 1, height_ratios=(1.0, 1.25), hspace=0.32, left=0.075, right=0.965, top=0.86, bottom=0.075
+        2, 1, height_ratios=(1.0, 1.25), hspace=0.32, left=0.075, right=0.965, top=0.85, bottom=0.075
     )
     whole, near = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     _headline(figure, result)
@@ -137,8 +137,8 @@ def _draw_parts(panel: Axes, result: Forecast, first: int) -> None:
     panel.plot(x[first:], values[first:], color=OBSERVED, lw=1.1, label="observed", zorder=3)
     if first == 0:
         panel.axvspan(x[cut.test], x[-1], color=TEST, alpha=0.07, lw=0)
-        at: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "xytext": (4, -4), "textcoords": "offset points"}
-        panel.annotate("test part", (x[cut.test], 1.0), va="top", fontsize=9, color=TEST, **at)
+        at: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "xytext": (0, 5), "textcoords": "offset points"}
+        panel.annotate("test part", (x[cut.test], 1.0), va="bottom", fontsize=10, color=TEST, **at)
     begin = max(first, cut.test)
     held = slice(begin - cut.test, None)
     panel.plot(x[begin:], result.test[held], color=TEST, lw=1.3, label="test prediction", zorder=4)
