@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,16 @@ def write(folder: Path, data: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["datasets", "versions", *(f"forecast.{m}" for m in ["axis", "options", "scaling", "scores", "season", "series", "windows"])],
+)
+def test_examples(name: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"lstm_fast.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
 EXPECTED = [1.5, -2.25, 1000.0]
 SAME_SERIES = {
     "comma": "day,value\n2020-01-01,1.5\n2020-01-02,-2.25\n2020-01-03,1e3\n",
@@ -37,6 +49,7 @@ SAME_SERIES = {
     ),
     "windows line ends": "day,value\r\n2020-01-01,1.5\r\n2020-01-02,-2.25\r\n2020-01-03,1000\r\n",
     "no last line end, blank lines": "day,value\n\n2020-01-01,1.5\n2020-01-02,-2.25\n\n2020-01-03,1000",
+    "old Mac line ends": "day,value\r2020-01-01,1.5\r2020-01-02,-2.25\r2020-01-03,1000\r",
     "spaces": "day, value\n2020-01-01, 1.5 \n2020-01-02, -2.25\n2020-01-03, 1000\n",
     "trailing delimiter": "day,value\n2020-01-01,1.5,\n2020-01-02,-2.25,\n2020-01-03,1000,\n",
     "no header": "2020-01-01,1.5\n2020-01-02,-2.25\n2020-01-03,1000\n",

@@ -32,7 +32,7 @@ class Forecast:
     """What the job found; arrays in the units of the series.
 
     `test`, `test_lower`, `test_upper (n - plan.test)` are the one-step-ahead predictions of the values held back and
-    their band; `values`, `lower`, `upper (plan.horizon)` go on beyond the series at the places of `axis`. `one_step` and
+    their band; `values`, `lower`, `upper (plan.horizon)` go on beyond the series at the places of `axis`; `one_step`,
     `all_steps` hold the test errors one step and 1 to horizon steps ahead, the latter from `origins` places.
     """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -33,7 +35,7 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read a CSV file with `,`, `;` or tab between its fields, with or without a header.
 
-    Accepted: quoted fields, a byte order mark (UTF-8, UTF-16), Windows and old Mac line ends, blank lines, and Latin-1
+    Accepted: quoted fields, a byte order mark (UTF-8, UTF-16), Windows and old Mac line ends, blank lines, and Windows-1252
     where the text is not UTF-8.
 
     Args:
@@ -80,7 +82,7 @@ def _decode(path: Path) -> str:
         raise DataError(f"expected a CSV file, got the folder {path}") from None
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    encodings = ["utf-16"] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "latin-1"]
+    encodings = ["utf-16"] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252", "latin-1"]
     for encoding in encodings:
         try:
             text = data.decode(encoding)
@@ -95,7 +97,7 @@ def _decode(path: Path) -> str:
 def _parse(text: str, delimiter: str, path: Path) -> list[list[str]]:
     try:
         # csv wants the line ends; strict=True finds an unclosed quote instead of swallowing the rest of the file
-        reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True, strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
         return [[cell.strip() for cell in cells] for cells in reader]
     except csv.Error as error:
         raise DataError(
@@ -105,7 +107,7 @@ def _parse(text: str, delimiter: str, path: Path) -> list[list[str]]:
 
 def _sniff(text: str) -> str:
     """The delimiter under which most cells are numbers or dates, among those that give every row the same width."""
-    head = text.splitlines(keepends=True)[:_SNIFFED_ROWS]
+    head = list(itertools.islice(io.StringIO(text, newline=""), _SNIFFED_ROWS))
     best, best_score = DELIMITERS[0], (0.0, 0)
     for delimiter in DELIMITERS:
         try:
