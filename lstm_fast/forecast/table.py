@@ -35,8 +35,8 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read a CSV file with `,`, `;` or tab between its fields, with or without a header.
 
-    Accepted: quoted fields, a byte order mark (UTF-8, UTF-16), Windows and old Mac line ends, blank lines, and Windows-1252
-    where the text is not UTF-8.
+    Accepted: quoted fields, a byte order mark (UTF-8, UTF-16), Windows and old Mac line ends, blank lines, and
+    Windows-1252 where the text is not UTF-8.
 
     Args:
         path: the file.
