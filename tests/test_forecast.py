@@ -24,12 +24,10 @@ def write(folder: Path, data: str | bytes) -> Path:
     return path
 
 
-WITH_EXAMPLES = (
-    ["datasets", "versions", "forecast.axis", "forecast.options", "forecast.scaling", "forecast.scores", "forecast.season"]
-)
+IN_FORECAST = ("axis", "options", "scaling", "scores", "season", "series", "windows")
 
 
-@pytest.mark.parametrize("name", [*WITH_EXAMPLES, "forecast.series", "forecast.windows"])
+@pytest.mark.parametrize("name", ["datasets", "versions", *(f"forecast.{name}" for name in IN_FORECAST)])
 def test_examples(name: str) -> None:
     found = doctest.testmod(importlib.import_module(f"lstm_fast.{name}"))
     assert found.attempted > 0
