@@ -173,7 +173,7 @@ cdef inline int series(lf_seq *out, object a, int dtype, int64_t B, int64_t T, i
     cdef cnp.npy_intp *n = cnp.PyArray_DIMS(array)
     cdef cnp.npy_intp *stride = cnp.PyArray_STRIDES(array)
     cdef int64_t item = 8 if dtype == LF_FLOAT64 else 4
-    if n[0] != B or n[1] != T or n[2] != F or (F > 1 and stride[2] != item):
+    if n[0] != B or n[1] != T or n[2] != F or (F > 1 and B > 0 and T > 0 and stride[2] != item):
         reject(name, a, f"of shape {(B, T, F)} with contiguous features")
     if (B > 1 and stride[0] % item) or (T > 1 and stride[1] % item):
         reject(name, a, f"strided by whole numbers of {item} bytes")

@@ -7,6 +7,7 @@
 #include "../isa_row.h"
 #include "../micro/math.inl.h"
 #include "../micro/tile.inl.h"
+#include "../micro/pack.inl.h"
 #include "../micro/cell.inl.h"
 #include "../kernels/product.inl.h"
 #include "../kernels/weight_gradient.inl.h"

@@ -7,57 +7,44 @@ namespace {
 template <class V> struct Backward {
     using T = typename V::T;
     const SequenceView<V> &v;
-    Tile<V> t{};
 
     T *dc_row(int64_t rank) const { return v.scratch + v.scratch_layout.dc + rank * v.H; }
     static const T *row_or(const void *p, int64_t offset, const T *otherwise) {
         return p ? static_cast<const T *>(p) + offset : otherwise;
     }
 
-    // Gate gradients of `rows` of this worker's rows from p0, `vectors` vectors of units from `block`, at step s.
-    // recurrent: step s+1 exists for these rows.
-    void tile(int64_t s, int64_t p0, int rows, int64_t block, int vectors, bool recurrent) {
-        const int64_t H = v.H;
-        const T *dy[ROWS_MAX], *dh_last[ROWS_MAX];
-        CellBackwardRow<T> cell[ROWS_MAX];
-        for (int r = 0; r < rows; ++r) {
-            const int64_t rank = v.rank(p0 + r), b = v.row(rank);
-            t.segment[0].in[r] = recurrent ? v.gates(s + 1, rank) : nullptr;
-            dy[r] = v.a.dy.data ? SequenceView<V>::at(v.a.dy, b, v.position(b, s)) : v.zeros();
-            dh_last[r] = recurrent ? v.zeros() : row_or(v.a.dh, b * H, v.zeros());
-            T *dc = dc_row(rank);
-            cell[r] = {v.gates(s, rank), v.cell(s, rank), v.cell_before(s, rank, b),
-                       recurrent ? dc : row_or(v.a.dc, b * H, v.zeros()),
-                       s == 0 && v.a.dc0 ? static_cast<T *>(v.a.dc0) + b * H : dc};
-        }
-        for (int j = 0; j < vectors; ++j)
-            with_lanes<V>(block + j, H, [&](auto lanes) {
-                const int64_t unit = (block + j) * V::N;
-                for (int r = 0; r < rows; ++r)
-                    V::store(t.z + (r * vectors + j) * V::N, lanes.load(dy[r] + unit) + lanes.load(dh_last[r] + unit));
-            });
-        if (recurrent) {
-            t.init = t.z;
-            t.init_row = vectors * V::N;
-            t.step = 1;
-            t.segment[0].count = 4 * H;
-            t.segment[0].panel[0] = v.panels + v.panel_layout.back_h + (block / GROUP) * GROUP * V::N * 4 * H;
-            t.segment[1].count = 0;
-            run_tile(t, rows, vectors);
-        }
-        for (int j = 0; j < vectors; ++j)
-            with_lanes<V>(block + j, H, [&](auto lanes) {
-                for (int r = 0; r < rows; ++r)
-                    lstm_cell_backward<V>(V::load(t.z + (r * vectors + j) * V::N), (block + j) * V::N, H, cell[r], lanes);
-            });
-    }
-
-    void rows(int64_t s, int64_t begin, int64_t end, bool recurrent) {
-        for (int64_t block = v.block_begin; block < v.block_end; block += GROUP) {
-            const int vectors = static_cast<int>(smaller<int64_t>(GROUP, v.block_end - block));
-            for_tiles(end - begin, rows_per_tile<V>(vectors),
-                      [&](int64_t p0, int size) { tile(s, begin + p0, size, block, vectors, recurrent); });
-        }
+    // Gate gradients at step s of this worker's rows [begin, end): dh = dy (+ dh of the last state), + dG_{s+1} w_h^T when
+    // step s+1 exists for these rows (recurrent), then the cell.
+    void step(int64_t s, int64_t begin, int64_t end, bool recurrent) const {
+        const int64_t H = v.H, first = v.block_begin;
+        const auto start = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
+            for (int r = 0; r < rows; ++r) {
+                const int64_t b = v.row(v.rank(begin + p0 + r));
+                const T *dy = v.a.dy.data ? SequenceView<V>::at(v.a.dy, b, v.position(b, s)) : v.zeros();
+                const T *last = recurrent ? v.zeros() : row_or(v.a.dh, b * H, v.zeros());
+                for (int j = 0; j < vectors; ++j, z += V::N)
+                    with_lanes<V>(first + block + j, H, [&](auto lanes) {
+                        const int64_t unit = (first + block + j) * V::N;
+                        V::store(z, lanes.load(dy + unit) + lanes.load(last + unit));
+                    });
+            }
+        };
+        const auto cells = [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
+            for (int r = 0; r < rows; ++r) {
+                const int64_t rank = v.rank(begin + p0 + r), b = v.row(rank);
+                T *dc = dc_row(rank);
+                const CellBackwardRow<T> row = {v.gates(s, rank), v.cell(s, rank), v.cell_before(s, rank, b),
+                                                recurrent ? dc : row_or(v.a.dc, b * H, v.zeros()),
+                                                s == 0 && v.a.dc0 ? static_cast<T *>(v.a.dc0) + b * H : dc};
+                for (int j = 0; j < vectors; ++j, z += V::N)
+                    with_lanes<V>(first + block + j, H, [&](auto lanes) {
+                        lstm_cell_backward<V>(V::load(z), (first + block + j) * V::N, H, row, lanes);
+                    });
+            }
+        };
+        multiply_rows<V>(end - begin, recurrent ? 4 * H : 0, v.panels + v.panel_layout.back_h + first * V::N * 4 * H,
+                         v.block_end - first, v.products,
+                         [&](int64_t p) { return static_cast<const T *>(v.gates(s + 1, v.rank(begin + p))); }, start, cells);
     }
 
     // dh0 = dG_0 w_h^T, or the gradient of the last state for rows of length 0 (dc0 likewise).
@@ -67,11 +54,10 @@ template <class V> struct Backward {
         if (begin >= end) return;
         const auto row = [&](int64_t p) { return static_cast<const T *>(v.gates(0, v.rank(p))); };
         if (v.a.dh0)
-            multiply_rows<V>(started, 4 * H, v.panels + v.panel_layout.back_h + begin * 4 * H, v.block_end - v.block_begin, v.zeros(), row,
-                             [&](int64_t p, int64_t j, const T *dh) {
-                                 T *out = static_cast<T *>(v.a.dh0) + v.row(v.rank(p)) * H + begin + j * V::N;
-                                 with_lanes<V>(v.block_begin + j, H, [&](auto lanes) { lanes.store(out, V::load(dh)); });
-                             });
+            multiply_rows<V>(started, 4 * H, v.panels + v.panel_layout.back_h + begin * 4 * H, v.block_end - v.block_begin,
+                             v.products, row, StartFrom<V>{nullptr}, store_rows<V>(H - begin, [&](int64_t p) {
+                                 return static_cast<T *>(v.a.dh0) + v.row(v.rank(p)) * H + begin;
+                             }));
         const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
         for (int64_t p = started; p < all; ++p) {
             const int64_t at = v.row(v.rank(p)) * H + begin;
@@ -120,11 +106,9 @@ template <class V> inline void input_gradient(const SequenceView<V> &v, int64_t 
         const int64_t count = smaller(CHUNK, end - r0);
         for (int64_t r = 0; r < count; ++r, cursor.next()) out[r] = SequenceView<V>::at(v.a.dx, cursor.b(), cursor.t());
         const T *d = static_cast<const T *>(v.a.tape_gates) + r0 * 4 * v.H;
-        multiply_rows<V>(count, 4 * v.H, v.panels + v.panel_layout.back_x, ceil_div(v.I, V::N), v.zeros(),
-                         [&](int64_t r) { return d + r * 4 * v.H; },
-                         [&](int64_t r, int64_t j, const T *dx) {
-                             with_lanes<V>(j, v.I, [&](auto lanes) { lanes.store(out[r] + j * V::N, V::load(dx)); });
-                         });
+        multiply_rows<V>(count, 4 * v.H, v.panels + v.panel_layout.back_x, ceil_div(v.I, V::N), v.products,
+                         [&](int64_t r) { return d + r * 4 * v.H; }, StartFrom<V>{nullptr},
+                         store_rows<V>(v.I, [&](int64_t r) { return out[r]; }));
     }
 }
 
@@ -152,11 +136,11 @@ template <class V> void sequence_backward(const void *args, const lf_worker *w) 
     const lf_sequence &a = *call.args;
     if (w->index == 0) v.clear_zeros();
     lf_barrier_wait(w);
-    Backward<V> backward{v};
+    const Backward<V> backward{v};
     for (int64_t s = v.steps - 1; s >= 0; --s) {
         const int64_t going = v.my_rows(s + 1), rows = v.my_rows(s);
-        backward.rows(s, 0, going, true);
-        backward.rows(s, going, rows, false);
+        backward.step(s, 0, going, true);
+        backward.step(s, going, rows, false);
         if (v.split_units) lf_barrier_wait(w);
     }
     backward.initial_state();

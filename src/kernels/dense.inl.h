@@ -4,12 +4,13 @@
 namespace {
 
 template <class V> struct DenseScratch {
-    int64_t w, init, packs, total;  // numbers: packed w or w^T; padded b or zeros; gradient packs
+    int64_t w, init, products, packs, total;  // numbers: packed w or w^T; padded b; per worker: multiply_rows, weight_gradient
     explicit DenseScratch(const lf_dense &a) {
         const int64_t forward = ceil_div(a.O, V::N) * V::N * a.I, back = ceil_div(a.I, V::N) * V::N * a.O;
         w = 0;
-        init = 16 * ceil_div(forward > back ? forward : back, 16);
-        packs = init + 16 * ceil_div((a.O > a.I ? a.O : a.I) + V::N, 16);
+        init = line(forward > back ? forward : back);
+        products = init + line(a.O + V::N);
+        packs = products + a.threads * multiply_scratch();
         total = packs + a.threads * gradient_scratch<V>();
     }
 };
@@ -48,16 +49,19 @@ template <class V> void dense_forward(const void *args, const lf_worker *worker)
     T *const panels = static_cast<T *>(a.scratch) + layout.w, *const init = static_cast<T *>(a.scratch) + layout.init;
     pack_panels<V>(static_cast<const T *>(a.w), I, O, O, 1, panels, worker);
     if (worker->index == 0) {
-        memset(init, 0, static_cast<size_t>(layout.packs - layout.init) * sizeof(T));
+        memset(init, 0, static_cast<size_t>(O + V::N) * sizeof(T));
         if (a.b) memcpy(init, a.b, static_cast<size_t>(O) * sizeof(T));
     }
     lf_barrier_wait(worker);
     const T *x = static_cast<const T *>(a.x) + begin * I;
     T *y = static_cast<T *>(a.y) + begin * O;
-    multiply_rows<V>(end - begin, I, panels, ceil_div(O, V::N), init, [&](int64_t r) { return x + r * I; },
-                     [&](int64_t r, int64_t j, const T *z) {
-                         with_lanes<V>(j, O, [&](auto lanes) { lanes.store(y + r * O + j * V::N, activate(a.activation, V::load(z))); });
-                     });
+    T *const products = static_cast<T *>(a.scratch) + layout.products + worker->index * multiply_scratch();
+    multiply_rows<V>(end - begin, I, panels, ceil_div(O, V::N), products, [&](int64_t r) { return x + r * I; },
+                     StartFrom<V>{init}, store_rows<V>(O, [&](int64_t r) { return y + r * O; }));
+    if (a.activation != LF_LINEAR)
+        for_vectors<V>(0, (end - begin) * O, [&](int64_t at, auto lanes) LF_LAMBDA {
+            lanes.store(y + at, activate(a.activation, lanes.load(y + at)));
+        });
 }
 
 template <class V> void dense_backward(const void *args, const lf_worker *worker) {
@@ -72,16 +76,13 @@ template <class V> void dense_backward(const void *args, const lf_worker *worker
         for_vectors<V>(begin * O, end * O, [&](int64_t at, auto lanes) {
             lanes.store(dy + at, activation_gradient(a.activation, lanes.load(dy + at), lanes.load(y + at)));
         });
-    T *const zeros = static_cast<T *>(a.scratch) + layout.init;
-    if (worker->index == 0) memset(zeros, 0, static_cast<size_t>(layout.packs - layout.init) * sizeof(T));
     lf_barrier_wait(worker);
     if (a.dx) {
         T *dx = static_cast<T *>(a.dx);
-        multiply_rows<V>(end - begin, O, panels, ceil_div(I, V::N), zeros,
-                         [&](int64_t r) { return static_cast<const T *>(dy + (begin + r) * O); },
-                         [&](int64_t r, int64_t j, const T *d) {
-                             with_lanes<V>(j, I, [&](auto lanes) { lanes.store(dx + (begin + r) * I + j * V::N, V::load(d)); });
-                         });
+        T *const products = static_cast<T *>(a.scratch) + layout.products + worker->index * multiply_scratch();
+        multiply_rows<V>(end - begin, O, panels, ceil_div(I, V::N), products,
+                         [&](int64_t r) { return static_cast<const T *>(dy + (begin + r) * O); }, StartFrom<V>{nullptr},
+                         store_rows<V>(I, [&](int64_t r) { return dx + (begin + r) * I; }));
     }
     const GradientProblem<T> problem = {a.rows, O, dy, {{I, static_cast<T *>(a.dw)}, {0, nullptr}, {1, static_cast<T *>(a.db)}}, a.accumulate != 0};
     weight_gradient<V>(problem, static_cast<T *>(a.scratch) + layout.packs, worker,

@@ -3,11 +3,14 @@
 
 namespace {
 
+constexpr int64_t PROJECT_INPUTS = 512;  // from here on x and its panel would push h out of L2 at every step
+
 template <class V, bool Training> struct Forward {
     using T = typename V::T;
     const SequenceView<V> &v;
     const T *projected = nullptr;  // x w_x + b of steps [chunk_begin, ...): [step][rank][block][4][lanes]; NULL: not projected
     int64_t chunk_begin = 0;
+    bool side_by_side = false;     // this step's inputs were copied to input_row
     Tile<V> t{};
 
     // Cells of `rows` of this worker's rows from p0, and `blocks` (1 or 2) blocks of units from j, at step s.
@@ -16,10 +19,10 @@ template <class V, bool Training> struct Forward {
         CellForwardRow<T> cell[ROWS_MAX];
         for (int r = 0; r < rows; ++r) {
             const int64_t rank = v.rank(p0 + r), b = v.row(rank);
-            t.segment[0].in[r] = SequenceView<V>::at(v.a.x, b, v.position(b, s));
+            t.segment[0].in[r] = side_by_side ? v.input_row(rank) : SequenceView<V>::at(v.a.x, b, v.position(b, s));
             t.segment[1].in[r] = v.h_before(s, rank, b);
             T *c = Training ? v.cell(s, rank) : static_cast<T *>(v.a.c) + b * H;
-            cell[r] = {Training || s == 0 ? v.cell_before(s, rank, b) : c, c, v.h_row(s, rank, b),
+            cell[r] = {Training || s == 0 ? v.cell_before(s, rank, b) : c, c, v.h_row(s, rank, b), v.y_row(s, b),
                        Training ? v.gates(s, rank) : nullptr};
         }
         for (int q = 0; q < blocks; ++q) {
@@ -35,8 +38,7 @@ template <class V, bool Training> struct Forward {
         else run_tile(t, rows, 4);
         for (int q = 0; q < blocks; ++q)
             with_lanes<V>(j + q, H, [&](auto lanes) {
-                for (int r = 0; r < rows; ++r)
-                    lstm_cell_forward<V, Training>(t.z + (r * blocks + q) * 4 * V::N, (j + q) * V::N, H, cell[r], lanes);
+                lstm_cells_forward<V, Training>(t.z + q * 4 * V::N, blocks * 4 * V::N, rows, (j + q) * V::N, H, cell, lanes);
             });
     }
 
@@ -46,6 +48,12 @@ template <class V, bool Training> struct Forward {
 
     void step(int64_t s) {
         const int64_t rows = v.my_rows(s);
+        side_by_side = !projected && !v.split_units && rows > rows_per_tile<V>(4) && v.a.x.stride_b != v.I;
+        if (side_by_side)
+            for (int64_t p = 0; p < rows; ++p) {
+                const int64_t b = v.row(v.rank(p));
+                memcpy(v.input_row(v.rank(p)), SequenceView<V>::at(v.a.x, b, v.position(b, s)), static_cast<size_t>(v.I) * sizeof(T));
+            }
         int64_t j = v.block_begin;
         if (rows > 0 && rows <= rows_per_tile<V>(2 * GROUP))
             for (; j + 2 <= v.block_end; j += 2) tile(s, 0, static_cast<int>(rows), j, 2);
@@ -64,9 +72,12 @@ template <class V, bool Training> struct Forward {
                 const int64_t b = v.row(v.rank(q % rows)), s = smaller(place(q), v.length(b) - 1);
                 return static_cast<const T *>(SequenceView<V>::at(v.a.x, b, v.position(b, s)));
             };
-            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, 4,
-                             v.panels + v.panel_layout.bias + j * 4 * V::N, input, [&](int64_t q, int64_t g, const T *z) {
-                                 V::store(const_cast<T *>(projected_at(place(q), v.rank(q % rows), j)) + g * V::N, V::load(z));
+            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, 4, v.products, input,
+                             StartFrom<V>{v.panels + v.panel_layout.bias + j * 4 * V::N},
+                             [&](int64_t q, int size, int64_t, int, const T *z) {
+                                 for (int r = 0; r < size; ++r)
+                                     memcpy(const_cast<T *>(projected_at(place(q + r), v.rank((q + r) % rows), j)),
+                                            z + r * 4 * V::N, 4 * V::N * sizeof(T));
                              });
         }
     }
@@ -95,8 +106,8 @@ template <class V, bool Training> inline void forward_rows(const lf_sequence_cal
     if (w->index == 0) v.clear_zeros();
     lf_barrier_wait(w);
     Forward<V, Training> forward{v};
-    // Few rows per step: project the inputs of many steps at once. A tiny I is not worth the round trip through memory.
-    const bool project = v.steps > 1 && v.I >= 4 && v.my_rows(0) <= 2 * rows_per_tile<V>(4);
+    // Few rows per step, or many inputs: project the inputs of many steps at once. A tiny I is not worth the round trip.
+    const bool project = v.steps > 1 && ((v.I >= 4 && v.my_rows(0) <= 2 * rows_per_tile<V>(4)) || v.I >= PROJECT_INPUTS);
     const int64_t chunk = v.scratch_layout.steps_projected;
     for (int64_t s = 0; s < v.steps && v.alive(s) > 0; ++s) {
         if (project && s % chunk == 0 && v.my_rows(s) > 0)

@@ -1,39 +1,67 @@
-// out = init + in * panels for many rows: input projections, dx, dh0 and dense layers. Also the packing of panels.
+// out = init + in * panels for many rows: projections, the backward recurrence, dx, dense layers. Also the packing of panels.
 #pragma once
 
 namespace {
 
-// Rows whose inputs (K numbers each) share about 128 KB, so that they stay in L2 while all panels pass over them.
-template <class T> inline int64_t rows_in_cache(int64_t K) {
-    const int64_t rows = 131072 / (static_cast<int64_t>(sizeof(T)) * (K + 1));
-    return rows < 48 ? 48 : rows > 512 ? 512 : rows;
-}
+// Blocking for caches, in k steps, rows and vectors of columns. A chain that is stored and reloaded between k blocks keeps
+// its bits, so none of these numbers changes a result.
+constexpr int64_t K_BLOCK = 512;      // 64 rows of 512 floats and a panel of 512 steps share L2
+constexpr int64_t ROW_BLOCK = 60;     // a multiple of every tile height
+constexpr int64_t COLUMN_BLOCK = 512; // columns whose unfinished chains are kept at once
+
+constexpr int64_t multiply_scratch() { return ROW_BLOCK * (COLUMN_BLOCK + 64); }  // numbers per worker
 
 // panels: for each group of up to GROUP of the `blocks` vectors: [K][vectors in group][lanes].
-//   row(r) -> const T*                 input row r, K numbers
-//   init (blocks*lanes)                what every row's chains start from
-//   done(r, block, const T *z)         takes the finished vector (whole lanes) of output row r
-template <class V, class Row, class Done>
-inline void multiply_rows(int64_t rows, int64_t K, const typename V::T *panels, int64_t blocks, const typename V::T *init,
-                          Row row, Done done) {
-    const int64_t chunk = rows_in_cache<typename V::T>(K);
+//   row(r) -> const T*                               input row r, K numbers
+//   start(first row, rows, first block, vectors, z)  writes what the chains of a tile start from: z[row][vector][lanes]
+//   done(first row, rows, first block, vectors, z)   takes the finished tile
+template <class V, class Row, class Start, class Done>
+inline void multiply_rows(int64_t rows, int64_t K, const typename V::T *panels, int64_t blocks, typename V::T *scratch,
+                          Row row, Start start, Done done) {
+    constexpr int64_t COLUMN_BLOCKS = COLUMN_BLOCK / V::N;
     Tile<V> t;
-    t.init_row = 0;
     t.step = 1;
-    t.segment[0].count = K;
     t.segment[1].count = 0;
-    for (int64_t first = 0; first < rows; first += chunk)
-        for (int64_t group = 0; group < blocks; group += GROUP) {
-            const int vectors = static_cast<int>(smaller<int64_t>(GROUP, blocks - group));
-            t.init = init + group * V::N;
-            t.segment[0].panel[0] = panels + group * K * V::N;
-            for_tiles(smaller(chunk, rows - first), rows_per_tile<V>(vectors), [&](int64_t begin, int size) {
-                for (int r = 0; r < size; ++r) t.segment[0].in[r] = row(first + begin + r);
-                run_tile(t, size, vectors);
-                for (int r = 0; r < size; ++r)
-                    for (int j = 0; j < vectors; ++j) done(first + begin + r, group + j, t.z + (r * vectors + j) * V::N);
+    for (int64_t row0 = 0; row0 < rows; row0 += ROW_BLOCK)
+        for (int64_t block0 = 0; block0 < blocks; block0 += COLUMN_BLOCKS)
+            for (int64_t k0 = 0; k0 < K || k0 == 0; k0 += K_BLOCK) {
+                t.segment[0].count = smaller(K_BLOCK, K - k0);
+                typename V::T *z = scratch;
+                for (int64_t group = block0; group < smaller(blocks, block0 + COLUMN_BLOCKS); group += GROUP) {
+                    const int vectors = static_cast<int>(smaller<int64_t>(GROUP, blocks - group));
+                    t.segment[0].panel[0] = panels + (group * K + k0 * vectors) * V::N;
+                    t.init_row = vectors * V::N;
+                    for_tiles(smaller(ROW_BLOCK, rows - row0), rows_per_tile<V>(vectors), [&](int64_t begin, int size) {
+                        t.z = z;
+                        t.init = z;
+                        z += size * vectors * V::N;
+                        if (k0 == 0) start(row0 + begin, size, group, vectors, t.z);
+                        for (int r = 0; r < size; ++r) t.segment[0].in[r] = row(row0 + begin + r) + k0;
+                        run_tile(t, size, vectors);
+                        if (k0 + K_BLOCK >= K) done(row0 + begin, size, group, vectors, t.z);
+                    });
+                }
+            }
+}
+
+// start: every row's chains start from init (blocks*lanes).
+template <class V> struct StartFrom {
+    const typename V::T *init;
+    void operator()(int64_t, int rows, int64_t block, int vectors, typename V::T *z) const {
+        for (int r = 0; r < rows; ++r)
+            for (int j = 0; j < vectors; ++j, z += V::N) V::store(z, init ? V::load(init + (block + j) * V::N) : V::zero());
+    }
+};
+
+// done: stores column vectors of `width` columns; out(r) -> T*.
+template <class V, class Out> LF_INLINE auto store_rows(int64_t width, Out out) {
+    return [width, out](int64_t first, int rows, int64_t block, int vectors, const typename V::T *z) {
+        for (int j = 0; j < vectors; ++j)
+            with_lanes<V>(block + j, width, [&](auto lanes) {
+                for (int r = 0; r < rows; ++r)
+                    lanes.store(out(first + r) + (block + j) * V::N, V::load(z + (r * vectors + j) * V::N));
             });
-        }
+    };
 }
 
 // Packs the matrix w(k, n) = w[k*stride_k + n*stride_n], K x N, for multiply_rows; columns beyond N are zero.

@@ -52,23 +52,30 @@ template <class V> void pack_weights(const void *args, const lf_worker *worker) 
     if (w.backward & 2) pack_panels<V>(w_x, 4 * H, I, 1, 4 * H, panels + layout.back_x, worker);
 }
 
-// Scratch, in numbers: a row of zeros, h of the last two steps (when y is not wanted), projected inputs, dc, gradient packs.
+inline int64_t line(int64_t numbers) { return ceil_div(numbers, 16) * 16; }  // whole cache lines
+
+// Scratch, in numbers from its start.
 template <class V> struct ScratchLayout {
     static constexpr int64_t PROJECTED = 65536;  // numbers of projected input kept at once: within L2
-    int64_t zeros, states, projected, steps_projected, dc, packs, total;
-
-    // A row of zeros serves absent states and gradients, and starts the chains of dh0 and dx.
-    static int64_t zeros_numbers(const lf_weights &w) { return 16 * ceil_div((w.H > w.I ? w.H : w.I) + V::N, 16); }
+    int64_t zeros;       // (H): absent states and gradients
+    int64_t states;      // (2, B, H): h of the last two steps, unless y rows serve
+    int64_t inputs;      // (B, I): x of one step, side by side
+    int64_t projected;   // (steps_projected, B, blocks, 4, lanes)
+    int64_t dc;          // (B, H): gradient of c between steps
+    int64_t products, packs;  // per worker: multiply_rows, weight_gradient
+    int64_t steps_projected, total;
 
     explicit ScratchLayout(const lf_sequence &a) {
         const lf_weights &w = *a.weights;
         const int64_t per_step = a.B * 4 * ceil_div(w.H, V::N) * V::N;
-        zeros = 0;
-        states = zeros_numbers(w);
-        projected = states + 16 * ceil_div(2 * a.B * w.H, 16);
         steps_projected = per_step ? smaller<int64_t>(a.T, PROJECTED / per_step + 1) : 0;
-        dc = projected + 16 * ceil_div(steps_projected * per_step, 16);
-        packs = dc + (a.training ? 16 * ceil_div(a.B * w.H, 16) : 0);
+        zeros = 0;
+        states = line(w.H + V::N);
+        inputs = states + line(2 * a.B * w.H);
+        projected = inputs + line(a.B * w.I);
+        dc = projected + line(steps_projected * per_step);
+        products = dc + (a.training ? line(a.B * w.H) : 0);
+        packs = products + a.threads * multiply_scratch();
         total = packs + (a.training ? a.threads * gradient_scratch<V>() : 0);
     }
 };
@@ -83,6 +90,8 @@ template <class V> struct SequenceView {
     const T *const panels;
     T *const scratch;
     const int64_t *offsets;    // (T+1) first tape row of each step; NULL: s*B
+    const bool compact;        // h of a step is kept side by side: rows of y or of x far apart would collide in the caches
+    T *const products;         // multiply_rows scratch of this worker
     int64_t first, stride;     // this worker's rows: ranks first, first+stride, ...
     int64_t block_begin, block_end;
     bool split_units;          // workers share the units of every row, with a barrier after each step
@@ -90,7 +99,9 @@ template <class V> struct SequenceView {
     SequenceView(const lf_sequence &args, const int64_t *tape_offsets, const lf_worker *w)
         : a(args), B(args.B), steps(args.T), I(args.weights->I), H(args.weights->H), panel_layout(*args.weights),
           scratch_layout(args), panels(static_cast<const T *>(args.weights->panels)),
-          scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets) {
+          scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets),
+          compact(!args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != H)),
+          products(scratch + scratch_layout.products + w->index * multiply_scratch()) {
         const int64_t groups = ceil_div(panel_layout.blocks, GROUP);
         split_units = w->count > 1 && B < w->count * rows_per_tile<V>(4) && groups >= w->count;
         first = split_units ? 0 : w->index;
@@ -109,13 +120,15 @@ template <class V> struct SequenceView {
 
     static T *at(const lf_seq &q, int64_t b, int64_t t) { return static_cast<T *>(q.data) + b * q.stride_b + t * q.stride_t; }
     void clear_zeros() const {
-        memset(scratch + scratch_layout.zeros, 0, static_cast<size_t>(ScratchLayout<V>::zeros_numbers(*a.weights)) * sizeof(T));
+        memset(scratch + scratch_layout.zeros, 0, static_cast<size_t>(H + V::N) * sizeof(T));
     }
     const T *zeros() const { return scratch + scratch_layout.zeros; }
     const T *state_or_zeros(const void *p, int64_t b) const { return p ? static_cast<const T *>(p) + b * H : zeros(); }
     T *h_row(int64_t s, int64_t r, int64_t b) const {
-        return a.y.data ? at(a.y, b, position(b, s)) : scratch + scratch_layout.states + ((s & 1) * B + r) * H;
+        return compact ? scratch + scratch_layout.states + ((s & 1) * B + r) * H : at(a.y, b, position(b, s));
     }
+    T *y_row(int64_t s, int64_t b) const { return compact && a.y.data ? at(a.y, b, position(b, s)) : nullptr; }
+    T *input_row(int64_t r) const { return scratch + scratch_layout.inputs + r * I; }
     const T *h_before(int64_t s, int64_t r, int64_t b) const { return s ? h_row(s - 1, r, b) : state_or_zeros(a.h0, b); }
     T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) + r) * 4 * H; }
     T *cell(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_cells) + (tape_row(s) + r) * H; }

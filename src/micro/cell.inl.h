@@ -1,4 +1,4 @@
-// One vector of LSTM cells: the equations, and their inverses line by line.
+// LSTM cells on the hot tile: the equations, and their inverses line by line.
 #pragma once
 
 namespace {
@@ -7,25 +7,44 @@ namespace {
 template <class T> struct CellForwardRow {
     const T *c_prev;  // (H) c_{t-1}; may equal c
     T *c, *h;         // (H) c_t, h_t
+    T *y;             // (H) h_t once more, or NULL
     T *gates;         // (4, H) i f g o; NULL in inference
 };
 
-// z: [4][lanes], the hot tile's pre-activations of the units from `unit`.
+// The cells of `rows` rows and one vector of units from `unit`. z: the hot tile, row r at z + r*stride: [4][lanes].
 //   i = sigmoid(z_i)  f = sigmoid(z_f)  g = tanh(z_g)  o = sigmoid(z_o)
 //   c' = f*c + i*g    h' = o*tanh(c')
 template <class V, bool Training, class Lanes>
-LF_INLINE void lstm_cell_forward(const typename V::T *z, int64_t unit, int64_t H, const CellForwardRow<typename V::T> &row,
-                                 Lanes lanes) {
-    const V i = sigmoid(V::load(z)), f = sigmoid(V::load(z + V::N));
-    const V g = tanh(V::load(z + 2 * V::N)), o = sigmoid(V::load(z + 3 * V::N));
-    const V c = V::fma(f, lanes.load(row.c_prev + unit), i * g);
-    lanes.store(row.c + unit, c);
-    lanes.store(row.h + unit, o * tanh(c));
-    if constexpr (Training) {
-        lanes.store(row.gates + unit, i);
-        lanes.store(row.gates + H + unit, f);
-        lanes.store(row.gates + 2 * H + unit, g);
-        lanes.store(row.gates + 3 * H + unit, o);
+inline void lstm_cells_forward(typename V::T *z, int64_t stride, int rows, int64_t unit, int64_t H,
+                               const CellForwardRow<typename V::T> *row, Lanes lanes) {
+    using T = typename V::T;
+    constexpr int64_t N = V::N;
+    const auto sigmoids = [](auto x) LF_LAMBDA { return sigmoid(x); };
+    const auto tanhs = [](auto x) LF_LAMBDA { return tanh(x); };
+    in_packs<V>(z, stride, rows, sigmoids);
+    in_packs<V>(z + N, stride, rows, sigmoids);
+    in_packs<V>(z + 3 * N, stride, rows, sigmoids);
+    in_packs<V>(z + 2 * N, stride, rows, tanhs);
+    T *q = z;
+    for (int r = 0; r < rows; ++r, q += stride) {
+        const V i = V::load(q), f = V::load(q + N), g = V::load(q + 2 * N);
+        const V c = V::fma(f, lanes.load(row[r].c_prev + unit), i * g);
+        lanes.store(row[r].c + unit, c);
+        if constexpr (Training) {
+            T *const gates = row[r].gates + unit;
+            lanes.store(gates, i);
+            lanes.store(gates + H, f);
+            lanes.store(gates + 2 * H, g);
+            lanes.store(gates + 3 * H, V::load(q + 3 * N));
+        }
+        V::store(q, c);
+    }
+    in_packs<V>(z, stride, rows, tanhs);
+    q = z;
+    for (int r = 0; r < rows; ++r, q += stride) {
+        const V h = V::load(q + 3 * N) * V::load(q);
+        lanes.store(row[r].h + unit, h);
+        if (row[r].y) lanes.store(row[r].y + unit, h);
     }
 }
 

@@ -4,6 +4,7 @@
 namespace {
 
 #define LF_INLINE inline __attribute__((always_inline))
+#define LF_LAMBDA __attribute__((always_inline))
 
 template <class T> struct ExpConstants;
 template <> struct ExpConstants<float> {

@@ -22,7 +22,8 @@ template <class V> LF_INLINE constexpr int rows_per_tile(int vectors) {
 // One tile: what it reads and the finished sums. Two segments of k follow each other in one chain: x, then h.
 template <class V> struct Tile {
     using T = typename V::T;
-    alignas(64) T z[24 * V::N];   // out: [row][block][vector][lanes]
+    alignas(64) T storage[24 * V::N];
+    T *z = storage;               // out: [row][block][vector][lanes]
     const T *init;                // the chains start at init[row * init_row + ...] ([block][vector][lanes]); may be z
     int64_t init_row;
     int64_t step;                 // distance between in[..][k] and in[..][k+1]

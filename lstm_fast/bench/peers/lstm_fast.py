@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_fast import _core, functional, layers
-from lstm_fast.threads import set_num_threads
+from lstm_fast import set_num_threads
 
 from ..cases import Case
 

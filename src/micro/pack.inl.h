@@ -1,0 +1,50 @@
+// P vectors that go through the same function in lockstep, with the operations of one vector.
+//
+// A single sigmoid is a chain of 20 dependent operations; a core's floating-point scheduler (64 entries on Zen 3) holds only
+// two or three such chains. Written out in lockstep, P chains interleave and the units stay busy.
+#pragma once
+
+namespace {
+
+template <class V, int P> struct Pack {
+    using T = typename V::T;
+    V v[P];
+
+#define LF_EACH(expression)              \
+    Pack result;                         \
+    _Pragma("GCC unroll 8") for (int k = 0; k < P; ++k) result.v[k] = expression; \
+    return result
+    static LF_INLINE Pack zero() { LF_EACH(V::zero()); }
+    static LF_INLINE Pack set1(T a) { LF_EACH(V::set1(a)); }
+    static LF_INLINE Pack fma(Pack a, Pack b, Pack c) { LF_EACH(V::fma(a.v[k], b.v[k], c.v[k])); }
+    static LF_INLINE Pack fnma(Pack a, Pack b, Pack c) { LF_EACH(V::fnma(a.v[k], b.v[k], c.v[k])); }
+    static LF_INLINE Pack max(Pack a, Pack b) { LF_EACH(V::max(a.v[k], b.v[k])); }
+    static LF_INLINE Pack min(Pack a, Pack b) { LF_EACH(V::min(a.v[k], b.v[k])); }
+    static LF_INLINE Pack abs(Pack a) { LF_EACH(V::abs(a.v[k])); }
+    static LF_INLINE Pack copysign(Pack a, Pack b) { LF_EACH(V::copysign(a.v[k], b.v[k])); }
+    static LF_INLINE Pack if_less(Pack a, Pack b, Pack c, Pack d) { LF_EACH(V::if_less(a.v[k], b.v[k], c.v[k], d.v[k])); }
+    static LF_INLINE Pack pow2(Pack a) { LF_EACH(V::pow2(a.v[k])); }
+    friend LF_INLINE Pack operator+(Pack a, Pack b) { LF_EACH(a.v[k] + b.v[k]); }
+    friend LF_INLINE Pack operator-(Pack a, Pack b) { LF_EACH(a.v[k] - b.v[k]); }
+    friend LF_INLINE Pack operator*(Pack a, Pack b) { LF_EACH(a.v[k] * b.v[k]); }
+    friend LF_INLINE Pack operator/(Pack a, Pack b) { LF_EACH(a.v[k] / b.v[k]); }
+#undef LF_EACH
+};
+
+// Vectors per pack: three or four live values each must fit the registers.
+template <class V> constexpr int pack_size() { return V::registers == 32 ? 6 : 3; }
+
+// p[k*stride] = function(p[k*stride]) for k in [0, n), in packs; the last pack repeats its last vector.
+template <class V, class F> LF_INLINE void in_packs(typename V::T *p, int64_t stride, int n, F function) {
+    constexpr int P = pack_size<V>();
+    for (int k0 = 0; k0 < n; k0 += P) {
+        Pack<V, P> x;
+#pragma GCC unroll 8
+        for (int k = 0; k < P; ++k) x.v[k] = V::load(p + smaller(k0 + k, n - 1) * stride);
+        x = function(x);
+#pragma GCC unroll 8
+        for (int k = 0; k < P; ++k) V::store(p + smaller(k0 + k, n - 1) * stride, x.v[k]);
+    }
+}
+
+}  // namespace
