@@ -9,7 +9,7 @@ import os
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove
 cimport numpy as cnp
 
 cnp.import_array()
@@ -111,6 +111,7 @@ cdef extern from *:
 
 cdef enum:
     HUGE_PAGE = 1 << 21
+    SPARE_BYTES = 1 << 28  # of freed blocks that are kept
     MAX_THREADS = 1024
 
 
@@ -124,14 +125,61 @@ cdef int kernel_dtype(object dtype) except -1:
     raise TypeError(f"expected dtype float32 or float64, got {d}")
 
 
+# Freed blocks wait here for the next call of the same size, so that a training loop pays for its pages once. Guarded by the GIL.
+cdef struct Block:
+    void *p
+    int64_t nbytes
+
+cdef Block[32] spare
+cdef int spare_count = 0
+cdef int64_t spare_bytes = 0
+
+
+cdef int64_t block_size(int64_t nbytes) noexcept:
+    """nbytes rounded to 64 bytes, or to whole huge pages."""
+    cdef int64_t unit = HUGE_PAGE if nbytes >= HUGE_PAGE else 64
+    return max((nbytes + unit - 1) // unit, 1) * unit
+
+
 cdef void *allocate(int64_t nbytes) except NULL:
-    """64-byte aligned memory; large blocks on huge pages, which spares page faults and TLB misses."""
+    """64-byte aligned memory, contents undefined; large blocks on huge pages, which spares page faults and TLB misses."""
+    global spare_count, spare_bytes
     cdef void *p = NULL
-    if nbytes < 0 or posix_memalign(&p, HUGE_PAGE if nbytes >= HUGE_PAGE else 64, <size_t>(nbytes if nbytes > 0 else 64)) != 0:
-        raise MemoryError(f"lstm_fast: {nbytes} bytes do not fit in memory" if nbytes >= 0 else "lstm_fast: sizes overflow")
+    cdef int k
+    if nbytes < 0 or nbytes > (1 << 62):
+        raise MemoryError("lstm_fast: sizes overflow")
+    nbytes = block_size(nbytes)
+    for k in range(spare_count):
+        if spare[k].nbytes == nbytes:
+            p = spare[k].p
+            spare_bytes -= nbytes
+            spare_count -= 1
+            spare[k] = spare[spare_count]
+            return p
+    if posix_memalign(&p, HUGE_PAGE if nbytes >= HUGE_PAGE else 64, <size_t>nbytes) != 0:
+        raise MemoryError(f"lstm_fast: {nbytes} bytes do not fit in memory")
     if nbytes >= HUGE_PAGE:
         madvise(p, <size_t>nbytes, MADV_HUGEPAGE)
     return p
+
+
+cdef void release(void *p, int64_t nbytes) noexcept:
+    """Gives a block of allocate(nbytes) back; the oldest spare blocks make room."""
+    global spare_count, spare_bytes
+    if p == NULL:
+        return
+    nbytes = block_size(nbytes)
+    if nbytes > SPARE_BYTES:
+        free(p)
+        return
+    while spare_count == 32 or (spare_count and spare_bytes + nbytes > SPARE_BYTES):
+        free(spare[0].p)
+        spare_bytes -= spare[0].nbytes
+        spare_count -= 1
+        memmove(&spare[0], &spare[1], spare_count * sizeof(Block))
+    spare[spare_count].p, spare[spare_count].nbytes = p, nbytes
+    spare_count += 1
+    spare_bytes += nbytes
 
 
 cdef inline int reject(str name, object a, str expected) except -1:
@@ -209,7 +257,7 @@ cdef class Weights:
         self.w.panels = allocate(self.nbytes)
 
     def __dealloc__(self):
-        free(self.w.panels)
+        release(self.w.panels, self.nbytes)
 
     def pack(self, w_x, w_h, b):
         """Reads w_x (I,4H), w_h (H,4H), b (4H) or None; the arrays are not kept."""
@@ -235,7 +283,7 @@ cdef class Sequence:
     cdef int64_t[::1] lengths, order
     cdef void *own_h
     cdef void *own_c
-    cdef int64_t requested_threads
+    cdef int64_t requested_threads, memory_nbytes
     cdef bint busy, recorded
     cdef readonly int64_t state_nbytes, scratch_nbytes
 
@@ -250,12 +298,9 @@ cdef class Sequence:
         self.requested_threads = num_threads
         self.a.weights = &weights.w
         self.a.B, self.a.T, self.a.training, self.a.reverse = B, T, training, reverse
-        self.a.threads = thread_count(num_threads)
         if lengths is not None:
             self.set_lengths(lengths)
-        self.scratch_nbytes = lf_sequence_scratch(&self.a)
-        if self.scratch_nbytes < 0:
-            raise MemoryError(f"lstm: sizes overflow for B={B}, T={T}, I={weights.w.I}, H={H}")
+        self.set_threads(thread_count(num_threads))
         R = B * T
         if lengths is not None:
             R = 0
@@ -263,9 +308,9 @@ cdef class Sequence:
                 R += n
         self.state_nbytes = R * 5 * H * item if training else 0
         state = (B * H * item + 63) // 64 * 64
-        self.memory = allocate(self.scratch_nbytes + 2 * state + self.state_nbytes)
-        self.a.scratch = self.memory
-        self.own_h = <char *>self.memory + self.scratch_nbytes
+        self.memory_nbytes = 2 * state + self.state_nbytes
+        self.memory = allocate(self.memory_nbytes)
+        self.own_h = self.memory
         self.own_c = <char *>self.own_h + state
         if training:
             self.a.tape_gates = <char *>self.own_c + state
@@ -283,11 +328,27 @@ cdef class Sequence:
         return 0
 
     def __dealloc__(self):
-        free(self.memory)
+        release(self.memory, self.memory_nbytes)
+        release(self.a.scratch, self.scratch_nbytes)
+
+    cdef int set_threads(self, int32_t threads) except -1:
+        """Scratch for this many workers; its layout depends on the count."""
+        cdef lf_sequence a = self.a
+        a.threads = threads
+        cdef int64_t nbytes = lf_sequence_scratch(&a)
+        if nbytes < 0:
+            raise MemoryError(f"lstm: sizes overflow for B={a.B}, T={a.T}, I={self.weights.w.I}, H={self.weights.w.H}")
+        a.scratch = allocate(nbytes)
+        release(self.a.scratch, self.scratch_nbytes)
+        self.a, self.scratch_nbytes = a, nbytes
+        return 0
 
     cdef int enter(self) except -1:
+        """Refuses a second thread; follows set_num_threads where the call did not name a count."""
         if self.busy:
             raise RuntimeError("_core.Sequence: in use by another thread; create one per thread")
+        if self.requested_threads <= 0 and self.a.threads != thread_count(0):
+            self.set_threads(thread_count(0))
         return 0
 
     def forward(self, x, h0, c0, y, h, c, Weights weights=None):
@@ -358,6 +419,7 @@ cdef dict ACTIVATIONS = {"linear": LF_LINEAR, "relu": LF_RELU, "tanh": LF_TANH, 
 cdef class Dense:
     """y = activation(x w + b): Dense(rows, I, O, dtype, activation='linear', training=False, num_threads=0)."""
     cdef lf_dense a
+    cdef int64_t nbytes
 
     def __cinit__(self, int64_t rows, int64_t I, int64_t O, object dtype, str activation="linear", bint training=False,
                   int64_t num_threads=0):
@@ -368,10 +430,11 @@ cdef class Dense:
         self.a.rows, self.a.I, self.a.O = rows, I, O
         self.a.dtype, self.a.activation = kernel_dtype(dtype), ACTIVATIONS[activation]
         self.a.threads = thread_count(num_threads)
-        self.a.scratch = allocate(lf_dense_scratch(&self.a))
+        self.nbytes = lf_dense_scratch(&self.a)
+        self.a.scratch = allocate(self.nbytes)
 
     def __dealloc__(self):
-        free(self.a.scratch)
+        release(self.a.scratch, self.nbytes)
 
     def forward(self, x, w, b, y):
         """x (rows,I), w (I,O), b (O) or None -> y (rows,O)."""
@@ -581,7 +644,7 @@ def probe_bandwidth(int64_t nbytes, double seconds):
         with nogil:
             rate = lf_probe_read(p, nbytes, seconds)
     finally:
-        free(p)
+        release(p, nbytes)
     return rate
 
 

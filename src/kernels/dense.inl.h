@@ -11,7 +11,7 @@ template <class V> struct DenseScratch {
         init = line(forward > back ? forward : back);
         products = init + line(a.O + V::N);
         packs = products + a.threads * multiply_scratch();
-        total = packs + a.threads * gradient_scratch<V>();
+        total = packs + gradient_scratch<V>(a.I + 1, a.threads);
     }
 };
 

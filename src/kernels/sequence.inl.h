@@ -62,7 +62,8 @@ template <class V> struct ScratchLayout {
     int64_t inputs;      // (B, I): x of one step, side by side
     int64_t projected;   // (steps_projected, B, blocks, 4, lanes)
     int64_t dc;          // (B, H): gradient of c between steps
-    int64_t products, packs;  // per worker: multiply_rows, weight_gradient
+    int64_t products;    // per worker: multiply_rows
+    int64_t packs;       // weight_gradient
     int64_t steps_projected, total;
 
     explicit ScratchLayout(const lf_sequence &a) {
@@ -76,7 +77,7 @@ template <class V> struct ScratchLayout {
         dc = projected + line(steps_projected * per_step);
         products = dc + (a.training ? line(a.B * w.H) : 0);
         packs = products + a.threads * multiply_scratch();
-        total = packs + (a.training ? a.threads * gradient_scratch<V>() : 0);
+        total = packs + (a.training ? gradient_scratch<V>(w.I + w.H + 1, a.threads) : 0);
     }
 };
 

@@ -8,7 +8,7 @@
 namespace {
 
 constexpr int64_t SUM_BLOCK = 256;  // rows per partial sum: part of the numbers contract, the same on every ISA
-constexpr int64_t A_ROWS = 240;     // columns of A packed at once: 240 * 256 * 4 B fits L2
+constexpr int64_t A_COLUMNS = 3072;  // columns of A packed at once, 3 MB of floats: they stream past each panel of D
 
 // One part of A: `width` columns, whose gradient goes to out (width, N) C. width 1 and out = db for the ones.
 template <class T> struct GradientPart {
@@ -23,25 +23,32 @@ template <class T> struct GradientProblem {
     bool accumulate;
 };
 
-template <class V> constexpr int64_t gradient_scratch() {  // numbers per worker
-    return A_ROWS * SUM_BLOCK + SUM_BLOCK * GROUP * V::N;
+// Numbers that `workers` need for M columns of A: the packed A is shared, a panel of D is each worker's own.
+template <class V> inline int64_t gradient_scratch(int64_t M, int64_t workers) {
+    return (smaller(M, A_COLUMNS) + ROWS_MAX) * SUM_BLOCK + workers * SUM_BLOCK * GROUP * V::N;
 }
 
 // Packs columns [begin, end) of the concatenated parts as [tile][SUM_BLOCK][MR]; rows[p][k] points at row k of part p.
+// Workers take 16 rows in turn: reads then run along rows, and each write fills whole cache lines of a tile.
 template <class T, int MR>
 inline void pack_columns(const GradientProblem<T> &g, const T *const *const (&rows)[2], int64_t count, int64_t begin,
-                         int64_t end, T *out) {
-    const T one = T(1);
-    for (int64_t m = begin; m < end; m += MR) {
-        T *tile = out + (m - begin) * SUM_BLOCK;
-        for (int r = 0; r < MR; ++r) {
-            int64_t column = m + r;
+                         int64_t end, T *out, const lf_worker *worker) {
+    constexpr int64_t STRIP = 16;
+    for (int64_t k0 = STRIP * worker->index; k0 < count; k0 += STRIP * worker->count) {
+        const int64_t k1 = smaller(count, k0 + STRIP);
+        for (int64_t m = begin; m < end; m += MR) {
+            T *const tile = out + (m - begin) * SUM_BLOCK;
+            int64_t column = m;
             int p = 0;
             while (p < 2 && column >= g.part[p].width) column -= g.part[p++].width;
-            if (p < 2) {
-                for (int64_t k = 0; k < count; ++k) tile[k * MR + r] = rows[p][k][column];
-            } else {
-                for (int64_t k = 0; k < count; ++k) tile[k * MR + r] = one;
+            if (p < 2 && column + MR <= g.part[p].width) {
+                for (int64_t k = k0; k < k1; ++k)
+                    for (int r = 0; r < MR; ++r) tile[k * MR + r] = rows[p][k][column + r];
+                continue;
+            }
+            for (int r = 0; r < MR; ++r, ++column) {  // a tile across parts; ones follow the last part
+                while (p < 2 && column >= g.part[p].width) column -= g.part[p++].width;
+                for (int64_t k = k0; k < k1; ++k) tile[k * MR + r] = p < 2 ? rows[p][k][column] : T(1);
             }
         }
     }
@@ -65,10 +72,9 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
     const int64_t panel_width = GROUP * V::N, panels = ceil_div(g.N, panel_width);
     // Enough panels: workers share them. Few panels: workers share the columns of A.
     const bool by_panel = panels >= worker->count;
-    const int64_t share = by_panel ? M : MR * ceil_div(ceil_div(M, MR), worker->count);
-    const int64_t m_begin = by_panel ? 0 : smaller(M, share * worker->index), m_end = smaller(M, m_begin + share);
     const int64_t panel_first = by_panel ? worker->index : 0, panel_step = by_panel ? worker->count : 1;
-    T *const a_pack = scratch + worker->index * gradient_scratch<V>(), *const d_pack = a_pack + A_ROWS * SUM_BLOCK;
+    T *const a_pack = scratch;
+    T *const d_pack = a_pack + (smaller(M, A_COLUMNS) + ROWS_MAX) * SUM_BLOCK + worker->index * SUM_BLOCK * panel_width;
     const T *rows0[SUM_BLOCK], *rows1[SUM_BLOCK];
     const T *const *const rows[2] = {rows0, rows1};
     alignas(64) const T zeros[GROUP * V::N] = {};
@@ -76,6 +82,7 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
     t.init = zeros;
     t.init_row = 0;
     t.step = MR;
+    t.segment[0].panel[0] = d_pack;
     t.segment[1].count = 0;
 
     for (int64_t k0 = 0; k0 < g.R || k0 == 0; k0 += SUM_BLOCK) {
@@ -83,35 +90,41 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
         const bool add = k0 > 0 || g.accumulate;
         fill(k0, count, rows0, rows1);
         t.segment[0].count = count;
-        for (int64_t m0 = m_begin; m0 < m_end; m0 += A_ROWS) {
-            const int64_t m1 = smaller(m_end, m0 + A_ROWS);
-            pack_columns<T, MR>(g, rows, count, m0, m1, a_pack);
+        for (int64_t m0 = 0; m0 < M; m0 += A_COLUMNS) {
+            const int64_t m1 = smaller(M, m0 + A_COLUMNS), tiles = ceil_div(m1 - m0, MR);
+            pack_columns<T, MR>(g, rows, count, m0, m1, a_pack, worker);
+            lf_barrier_wait(worker);
+            const int64_t begin = by_panel ? m0 : m0 + MR * (tiles * worker->index / worker->count);
+            const int64_t end = by_panel ? m1 : smaller(m1, m0 + MR * (tiles * (worker->index + 1) / worker->count));
             for (int64_t panel = panel_first; panel < panels; panel += panel_step) {
                 const int64_t n0 = panel * panel_width, columns = smaller(panel_width, g.N - n0);
                 const int vectors = static_cast<int>(ceil_div(columns, V::N));
-                for (int64_t k = 0; k < count; ++k) {
-                    const T *source = g.d + (k0 + k) * g.N + n0;
-                    for (int j = 0; j < vectors; ++j)
-                        with_lanes<V>(j, columns, [&](auto lanes) {
-                            V::store(d_pack + (k * vectors + j) * V::N, lanes.load(source + j * V::N));
-                        });
-                }
-                t.segment[0].panel[0] = d_pack;
-                for (int64_t m = m0; m < m1; m += MR) {
-                    for (int r = 0; r < MR; ++r) t.segment[0].in[r] = a_pack + (m - m0) * SUM_BLOCK + r;
+                for (int j = 0; j < vectors; ++j)
+                    with_lanes<V>(j, columns, [&](auto lanes) {
+                        const T *source = g.d + k0 * g.N + n0 + j * V::N;
+                        for (int64_t k = 0; k < count; ++k, source += g.N)
+                            V::store(d_pack + (k * vectors + j) * V::N, lanes.load(source));
+                    });
+                for (int64_t m = begin; m < end; m += MR) {
+                    T *out[MR];
+                    for (int r = 0; r < MR; ++r) {
+                        t.segment[0].in[r] = a_pack + (m - m0) * SUM_BLOCK + r;
+                        out[r] = m + r < end ? gradient_row(g, m + r) : nullptr;
+                        if (out[r] && add) __builtin_prefetch(out[r] + n0, 1);
+                    }
                     run_tile(t, MR, vectors);
-                    for (int r = 0; r < MR && m + r < m1; ++r) {
-                        T *out = gradient_row(g, m + r);
-                        if (!out) continue;
+                    for (int r = 0; r < MR; ++r) {
+                        if (!out[r]) continue;
                         for (int j = 0; j < vectors; ++j)
                             with_lanes<V>(j, columns, [&](auto lanes) {
-                                T *to = out + n0 + j * V::N;
+                                T *to = out[r] + n0 + j * V::N;
                                 const V sum = V::load(t.z + (r * vectors + j) * V::N);
                                 lanes.store(to, add ? lanes.load(to) + sum : sum);
                             });
                     }
                 }
             }
+            lf_barrier_wait(worker);  // before a_pack is overwritten
         }
     }
 }
