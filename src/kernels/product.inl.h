@@ -6,7 +6,7 @@ namespace {
 // Blocking for caches, in k steps, rows and vectors of columns. A chain that is stored and reloaded between k blocks keeps
 // its bits, so none of these numbers changes a result.
 constexpr int64_t K_BLOCK = 512;      // 64 rows of 512 floats and a panel of 512 steps share L2
-constexpr int64_t ROW_BLOCK = 60;     // a multiple of every tile height
+constexpr int64_t ROW_BLOCK = 96;     // a multiple of every tile height
 constexpr int64_t COLUMN_BLOCK = 512; // columns whose unfinished chains are kept at once
 
 constexpr int64_t multiply_scratch() { return ROW_BLOCK * (COLUMN_BLOCK + 64); }  // numbers per worker
