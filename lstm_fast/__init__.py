@@ -1,0 +1,100 @@
+"""lstm_fast: the fastest LSTM on a CPU, for training and inference.
+
+Everything is reached from here (`import lstm_fast as lf`) and loaded at first use, so that the import costs next to nothing:
+
+    lf.lstm, lf.lstm_forward, lf.lstm_backward      functions on arrays
+    lf.layers, lf.models, lf.optimizers, ...        Keras' words: Sequential, Model, LSTM, Dense, fit, predict
+    lf.set_num_threads, lf.threads, lf.show_versions
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_MODULES = frozenset(
+    ["activations", "bench", "callbacks", "config", "constraints", "datasets", "forecast", "functional", "initializers", "layers", "losses", "metrics", "models", "optimizers", "plots", "preprocessing", "reference", "regularizers", "sklearn", "torch", "keras", "onnx", "utils"]
+)
+_NAMES = {
+    name: module
+    for module, names in {
+        "lstm_fast.functional": "LSTMGrads LSTMOutput lstm lstm_backward lstm_forward",
+        "lstm_fast._threads": "get_num_threads set_num_threads threads",
+        "lstm_fast.versions": "show_versions",
+        "lstm_fast.models": "Model Sequential load_model",
+        "lstm_fast.layers": "Input Layer",
+    }.items()
+    for name in names.split()
+}
+
+if TYPE_CHECKING:
+    from lstm_fast import (
+        activations,
+        callbacks,
+        config,
+        functional,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        reference,
+        utils,
+    )
+    from lstm_fast._threads import get_num_threads, set_num_threads, threads
+    from lstm_fast.functional import LSTMGrads, LSTMOutput, lstm, lstm_backward, lstm_forward
+    from lstm_fast.layers import Input, Layer
+    from lstm_fast.models import Model, Sequential, load_model
+
+__all__ = [
+    "Input",
+    "LSTMGrads",
+    "LSTMOutput",
+    "Layer",
+    "Model",
+    "Sequential",
+    "activations",
+    "callbacks",
+    "config",
+    "functional",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "lstm",
+    "lstm_backward",
+    "lstm_forward",
+    "metrics",
+    "models",
+    "optimizers",
+    "reference",
+    "set_num_threads",
+    "show_versions",
+    "threads",
+    "utils",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a part of the package at its first use (PEP 562)."""
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+    elif name in _MODULES:
+        try:
+            value = importlib.import_module(f"lstm_fast.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"lstm_fast.{name}":
+                raise
+            raise AttributeError(f"module 'lstm_fast' has no attribute {name!r}") from None
+    else:
+        raise AttributeError(f"module 'lstm_fast' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,94 @@
+"""Callbacks: what `fit` calls between epochs and, where asked, between batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from lstm_fast.models import Model
+
+Logs = dict[str, float]
+
+
+class Callback:
+    """Base: override what you need; `self.model` is the model in training.
+
+    Hooks of batches cost time only in callbacks that override them. `epoch` and `batch` count from 0.
+    """
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = {}
+        self._model: Any = None
+
+    @property
+    def model(self) -> Any:
+        return getattr(self, "_model", None)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def set_model(self, model: Model) -> None:
+        self._model = model
+
+    def on_train_begin(self, logs: Logs | None = None) -> None: ...
+
+    def on_train_end(self, logs: Logs | None = None) -> None: ...
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_test_begin(self, logs: Logs | None = None) -> None: ...
+
+    def on_test_end(self, logs: Logs | None = None) -> None: ...
+
+
+class CallbackList:
+    """Several callbacks as one."""
+
+    BATCH_HOOKS: ClassVar[tuple[str, ...]] = (
+        "on_train_batch_begin",
+        "on_train_batch_end",
+        "on_batch_begin",
+        "on_batch_end",
+    )
+
+    def __init__(self, callbacks: Sequence[Callback], model: Model, params: dict[str, Any]) -> None:
+        self.callbacks = list(callbacks)
+        for c in self.callbacks:
+            c.set_params(params)
+            c.set_model(model)
+        self.batch_begin = self._overriding("on_train_batch_begin") + self._overriding("on_batch_begin")
+        self.batch_end = self._overriding("on_train_batch_end") + self._overriding("on_batch_end")
+
+    def _overriding(self, hook: str) -> list[Any]:
+        return [
+            getattr(c, hook)
+            for c in self.callbacks
+            if getattr(getattr(c, hook), "__func__", None) is not getattr(Callback, hook)
+        ]
+
+    def call(self, hook: str, *arguments: Any) -> None:
+        for c in self.callbacks:
+            getattr(c, hook)(*arguments)
+
+
+class LambdaCallback(Callback):
+    """A callback from functions: LambdaCallback(on_epoch_end=lambda epoch, logs: ...)."""
+
+    def __init__(self, **functions: Any) -> None:
+        super().__init__()
+        for name, function in functions.items():
+            if not hasattr(Callback, name) or not name.startswith("on_"):
+                raise TypeError(f"LambdaCallback: unexpected argument {name!r}")
+            if function is not None:
+                setattr(self, name, function)

@@ -1,0 +1,116 @@
+"""Layers that make one array of several."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lstm_fast.layers.base import Layer
+from lstm_fast.layers.symbolic import Shape
+from lstm_fast.training.ops import ConcatenateOp, MultiplyOp, Op, SumOp
+from lstm_fast.training.plan import Plan, Value
+
+
+class Merge(Layer):
+    """Base: several inputs, one output."""
+
+    inputs_min: ClassVar[int] = 2
+    inputs_max: ClassVar[int | None] = None
+
+    def op(self, plan: Plan, inputs: list[Value], mask: Value | None) -> Op:
+        raise NotImplementedError
+
+    def add_ops(self, plan: Plan, inputs: list[Value], **arguments: Any) -> list[Value]:
+        op = self.op(plan, inputs, next((v.mask for v in inputs if v.mask is not None), None))
+        plan.add(op)
+        return list(op.outputs)
+
+    def output_shapes(self, *shapes: Shape) -> list[Shape]:
+        if len({len(s) for s in shapes}) == 1:
+            axes = [{n for n in axis if n != 1} for axis in zip(*shapes, strict=True)]
+            if all(len(a - {None}) <= 1 for a in axes):
+                return [tuple(next(iter(a - {None}), None) if a else 1 for a in axes)]
+        raise ValueError(f"{self.label}: expected inputs of equal shapes, got {', '.join(map(str, shapes))}")
+
+
+class Concatenate(Merge):
+    """The inputs side by side along `axis`.
+
+    Example:
+        >>> import numpy as np
+        >>> Concatenate()([np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)]).shape
+        (2, 7)
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = int(axis)
+
+    def output_shapes(self, *shapes: Shape) -> list[Shape]:
+        rank, axis = len(shapes[0]), self.axis
+        merged: list[int | None] = []
+        fits = all(len(s) == rank for s in shapes) and -rank <= axis < rank
+        for k, sizes in enumerate(zip(*shapes, strict=False)):
+            known = {n for n in sizes if n is not None}
+            if fits and k == axis % rank:
+                merged.append(None if None in sizes else sum(n or 0 for n in sizes))
+            else:
+                fits = fits and len(known) <= 1
+                merged.append(next(iter(known), None))
+        if not fits:
+            raise ValueError(
+                f"{self.label}: expected shapes equal but for axis {axis}, got {', '.join(map(str, shapes))}"
+            )
+        return [tuple(merged)]
+
+    def op(self, plan: Plan, inputs: list[Value], mask: Value | None) -> Op:
+        return ConcatenateOp(plan, inputs, self.axis, mask)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}
+
+
+class Add(Merge):
+    """The sum of the inputs."""
+
+    def op(self, plan: Plan, inputs: list[Value], mask: Value | None) -> Op:
+        return SumOp(plan, inputs, [1.0] * len(inputs), mask)
+
+
+class Subtract(Merge):
+    """The first input less the second."""
+
+    inputs_max: ClassVar[int | None] = 2
+
+    def op(self, plan: Plan, inputs: list[Value], mask: Value | None) -> Op:
+        return SumOp(plan, inputs, [1.0, -1.0], mask)
+
+
+class Average(Merge):
+    """The mean of the inputs."""
+
+    def op(self, plan: Plan, inputs: list[Value], mask: Value | None) -> Op:
+        return SumOp(plan, inputs, [float(np.reciprocal(float(len(inputs))))] * len(inputs), mask)
+
+
+class Multiply(Merge):
+    """The product of the inputs, number by number."""
+
+    def op(self, plan: Plan, inputs: list[Value], mask: Value | None) -> Op:
+        return MultiplyOp(plan, inputs, mask)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """`Concatenate(axis)(inputs)`."""
+    return Concatenate(axis, **kwargs)(inputs)
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """`Add()(inputs)`."""
+    return Add(**kwargs)(inputs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """`Multiply()(inputs)`."""
+    return Multiply(**kwargs)(inputs)

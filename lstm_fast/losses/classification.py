@@ -1,0 +1,166 @@
+"""Losses of classes: cross-entropy of probabilities, or of logits with `from_logits`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lstm_fast.losses.base import Loss, match_targets
+from lstm_fast.training.data import as_array, text_shape
+from lstm_fast.training.parameters import Array, Dtype
+
+EPSILON = 1e-7  # probabilities are kept this far from 0 and 1, as in Keras
+
+
+class _CrossEntropy(Loss):
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name)
+        if axis != -1:
+            raise ValueError(f"{type(self).__name__}: expected axis=-1, got {axis}")
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"{type(self).__name__}: expected label_smoothing in [0, 1], got {label_smoothing}")
+        self.from_logits, self.label_smoothing = bool(from_logits), float(label_smoothing)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+
+
+class BinaryCrossentropy(_CrossEntropy):
+    """-mean (t log p + (1-t) log(1-p)).
+
+    Example:
+        >>> round(float(BinaryCrossentropy()([[1.0]], [[0.5]])), 4)
+        0.6931
+    """
+
+    short: ClassVar[str] = "binary_crossentropy"
+
+    def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
+        s, p, C = self.label_smoothing, y_pred, y_pred.shape[-1]
+        t = y_true * (1 - s) + 0.5 * s if s else y_true
+        if self.from_logits:
+            small = np.exp(-np.abs(p))
+            if dpred is not None:
+                np.divide(np.where(p >= 0, 1, small) / (1 + small) - t, C, out=dpred)
+            return np.mean(np.maximum(p, 0) - p * t + np.log1p(small), axis=-1)
+        q = np.clip(p, EPSILON, 1 - EPSILON)
+        if dpred is not None:
+            np.multiply((q - t) / (q * (1 - q)), (p == q) / C, out=dpred)
+        return -np.mean(t * np.log(q) + (1 - t) * np.log(1 - q), axis=-1)
+
+
+def _log_softmax(x: Array) -> Array:
+    shifted = x - x.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+class CategoricalCrossentropy(_CrossEntropy):
+    """-sum over classes of t log p; p is divided by its sum."""
+
+    short: ClassVar[str] = "categorical_crossentropy"
+
+    def target(self, op: str, name: str, y: Any, prediction: tuple[int | None, ...], dtype: Dtype) -> Array:
+        if prediction[-1] == 1:
+            raise ValueError(f"{op}: categorical_crossentropy needs an output of two or more classes, "
+                             f"got {text_shape(prediction)}; use binary_crossentropy")  # fmt: skip
+        return match_targets(op, name, as_array(op, name, y, dtype), prediction)
+
+    def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
+        s, p = self.label_smoothing, y_pred
+        t = y_true * (1 - s) + s / p.shape[-1] if s else y_true
+        if self.from_logits:
+            log_p = _log_softmax(p)
+            if dpred is not None:
+                np.subtract(np.exp(log_p) * t.sum(axis=-1, keepdims=True), t, out=dpred)
+            return np.asarray(-(t * log_p).sum(axis=-1))
+        total = p.sum(axis=-1, keepdims=True)
+        share = p / total
+        q = np.clip(share, EPSILON, 1 - EPSILON)
+        if dpred is not None:
+            dq = np.where(share == q, -t / q, 0)  # d loss / d share, then through the division
+            np.divide(dq - (dq * share).sum(axis=-1, keepdims=True), total, out=dpred)
+        return np.asarray(-(t * np.log(q)).sum(axis=-1))
+
+
+class SparseCategoricalCrossentropy(_CrossEntropy):
+    """-log p[label]; labels are integers, without the last axis of the output."""
+
+    short: ClassVar[str] = "sparse_categorical_crossentropy"
+    integer_targets: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(from_logits, reduction=reduction, name=name)
+        if ignore_class is not None:
+            raise ValueError("SparseCategoricalCrossentropy: ignore_class is not supported; use sample weights of 0")
+
+    def target(self, op: str, name: str, y: Any, prediction: tuple[int | None, ...], dtype: Dtype) -> Array:
+        labels = as_array(op, name, y, np.dtype(np.int64))
+        C = prediction[-1] or 0
+        if labels.ndim == len(prediction) and labels.shape[-1] == 1:
+            labels = labels[..., 0]
+        elif labels.ndim == len(prediction) and labels.shape[-1] == C:
+            raise ValueError(f"{op}: {name} of shape {labels.shape} looks one-hot; use categorical_crossentropy for it")
+        labels = match_targets(op, name, labels[..., None], (*prediction[:-1], 1))[..., 0]
+        if labels.size and (labels.min() < 0 or labels.max() >= C):
+            raise ValueError(f"{op}: expected labels in 0..{C - 1} in {name}, got {labels.min()}..{labels.max()}")
+        return labels
+
+    def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
+        at = y_true[..., None]
+        if self.from_logits:
+            log_p = _log_softmax(y_pred)
+            if dpred is not None:
+                np.exp(log_p, out=dpred)
+                np.put_along_axis(dpred, at, np.take_along_axis(dpred, at, -1) - 1, -1)
+            return -np.take_along_axis(log_p, at, -1)[..., 0]
+        total = y_pred.sum(axis=-1, keepdims=True)
+        share = np.take_along_axis(y_pred, at, -1) / total
+        q = np.clip(share, EPSILON, 1 - EPSILON)
+        if dpred is not None:
+            inside = share == q
+            np.copyto(dpred, np.where(inside, 1 / total, 0))
+            np.put_along_axis(dpred, at, np.where(inside, (1 - 1 / q) / total, 0), -1)
+        return np.asarray(-np.log(q[..., 0]))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"reduction": self.reduction, "name": self.name, "from_logits": self.from_logits}
+
+
+class KLDivergence(Loss):
+    """sum over classes of t log(t/p)."""
+
+    short: ClassVar[str] = "kl_divergence"
+
+    def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
+        t, q = np.clip(y_true, EPSILON, 1), np.clip(y_pred, EPSILON, 1)
+        if dpred is not None:
+            np.multiply(-t / q, y_pred == q, out=dpred)
+        return np.asarray((t * np.log(t / q)).sum(axis=-1))
+
+
+class Hinge(Loss):
+    """mean max(0, 1 - t p); targets 0 and 1 are read as -1 and 1."""
+
+    short: ClassVar[str] = "hinge"
+
+    def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
+        t = 2 * y_true - 1 if np.isin(y_true, (0, 1)).all() else y_true
+        slack = 1 - t * y_pred
+        if dpred is not None:
+            np.multiply(-t, (slack > 0) / t.shape[-1], out=dpred)
+        return np.mean(np.maximum(slack, 0), axis=-1)

@@ -1,0 +1,9 @@
+"""The engine: parameters in one flat buffer, plans of native calls, and the loops that run them. Not a public interface.
+
+parameters.py   Parameter (a view) and Store (one buffer of values, one of gradients)
+plan.py         Value, Op, Plan: a model for one input shape, all memory allocated, one native call per step of it
+ops.py          the operations written in NumPy
+data.py         the front door: what people pass to fit, evaluate and predict, as arrays
+step.py         one training step, one evaluation
+loop.py         fit: epochs, callbacks, interruption
+"""

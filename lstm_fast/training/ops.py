@@ -1,0 +1,172 @@
+"""Operations written in NumPy: dropout, activations, shapes, merging."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lstm_fast import activations
+from lstm_fast.training.parameters import Array
+from lstm_fast.training.plan import Op, Plan, Value
+
+
+class ActivationOp(Op):
+    """y = activation(x)."""
+
+    def __init__(self, name: str, x: Value, y: Value) -> None:
+        super().__init__([x], [y])
+        self.function = activations.table(name)
+
+    def forward(self) -> None:
+        self.function.forward(self.inputs[0].array, self.outputs[0].array)
+
+    def backward(self) -> None:
+        (x,), (y,) = self.inputs, self.outputs
+        self.function.backward(x.array, y.array, y.grad, self.dx[0])  # type: ignore[arg-type]
+
+
+class DropoutOp(Op):
+    """y = x * mask, each element of the mask 0 with probability rate, else 1/(1-rate); mask broadcasts to x."""
+
+    def __init__(self, rate: float, rng: np.random.Generator, x: Value, y: Value, mask_shape: tuple[int, ...]) -> None:
+        super().__init__([x], [y])
+        self.rate, self.rng = rate, rng
+        self.draw = np.empty(mask_shape, x.array.dtype)
+        self.scale = np.empty_like(self.draw)
+        self.dtype: Any = self.draw.dtype
+
+    def forward(self) -> None:
+        self.rng.random(dtype=self.dtype, out=self.draw)
+        np.greater_equal(self.draw, self.rate, out=self.scale)
+        self.scale *= 1.0 / (1.0 - self.rate)
+        np.multiply(self.inputs[0].array, self.scale, out=self.outputs[0].array)
+
+    def backward(self) -> None:
+        np.multiply(self.outputs[0].grad, self.scale, out=self.dx[0])  # type: ignore[arg-type]
+
+
+class ReshapeOp(Op):
+    """y is x under another shape: no numbers move forward."""
+
+    def __init__(self, x: Value, shape: Sequence[int], mask: Value | None = None) -> None:
+        self.shape = tuple(shape)
+        super().__init__([x], [Value(x.array.reshape(self.shape), mask)])
+
+    def forward(self) -> None:
+        self.outputs[0].array = self.inputs[0].array.reshape(self.shape)
+
+    def backward(self) -> None:
+        dx, dy = self.dx[0], self.outputs[0].grad
+        np.copyto(dx, dy.reshape(dx.shape))  # type: ignore[arg-type,union-attr]
+
+
+class TransposeOp(Op):
+    """y = x with its axes in another order, C-contiguous."""
+
+    def __init__(self, plan: Plan, x: Value, axes: Sequence[int]) -> None:
+        self.axes = tuple(axes)
+        self.back = tuple(np.argsort(self.axes))
+        super().__init__([x], [plan.value([x.shape[a] for a in axes], x.array.dtype)])
+
+    def forward(self) -> None:
+        np.copyto(self.outputs[0].array, self.inputs[0].array.transpose(self.axes))
+
+    def backward(self) -> None:
+        np.copyto(self.dx[0], self.outputs[0].grad.transpose(self.back))  # type: ignore[arg-type,union-attr]
+
+
+class RepeatOp(Op):
+    """x (B,F) -> y (B,n,F): n equal steps; the gradient is their sum."""
+
+    def __init__(self, plan: Plan, x: Value, n: int) -> None:
+        B, F = x.shape
+        super().__init__([x], [plan.value((B, n, F))])
+
+    def forward(self) -> None:
+        np.copyto(self.outputs[0].array, self.inputs[0].array[:, None, :])
+
+    def backward(self) -> None:
+        np.sum(self.outputs[0].grad, axis=1, out=self.dx[0])  # type: ignore[arg-type]
+
+
+class ConcatenateOp(Op):
+    """y = the inputs side by side along `axis`."""
+
+    def __init__(self, plan: Plan, inputs: Sequence[Value], axis: int, mask: Value | None) -> None:
+        shape = list(inputs[0].shape)
+        axis %= len(shape)
+        ends = np.cumsum([v.shape[axis] for v in inputs])
+        shape[axis] = int(ends[-1])
+        super().__init__(inputs, [plan.value(shape, mask=mask)])
+        before = (slice(None),) * axis
+        starts = [0, *ends[:-1]]
+        self.parts = [(*before, slice(int(a), int(b))) for a, b in zip(starts, ends, strict=True)]
+
+    def forward(self) -> None:
+        y = self.outputs[0].array
+        for x, part in zip(self.inputs, self.parts, strict=True):
+            y[part] = x.array
+
+    def backward(self) -> None:
+        dy: Array = self.outputs[0].grad  # type: ignore[assignment]
+        for dx, part in zip(self.dx, self.parts, strict=True):
+            if dx is not None:
+                np.copyto(dx, dy[part])
+
+
+class SumOp(Op):
+    """y = w_0 x_0 + w_1 x_1 + ..., with broadcasting."""
+
+    def __init__(self, plan: Plan, inputs: Sequence[Value], scales: Sequence[float], mask: Value | None) -> None:
+        shape = np.broadcast_shapes(*(v.shape for v in inputs))
+        super().__init__(inputs, [plan.value(shape, mask=mask)])
+        self.scales = [None if s == 1 else s for s in scales]
+
+    def forward(self) -> None:
+        y = self.outputs[0].array
+        for k, (x, scale) in enumerate(zip(self.inputs, self.scales, strict=True)):
+            term = x.array if scale is None else x.array * scale
+            if k:
+                np.add(y, term, out=y)
+            else:
+                np.copyto(y, term)
+
+    def backward(self) -> None:
+        dy: Array = self.outputs[0].grad  # type: ignore[assignment]
+        for dx, scale in zip(self.dx, self.scales, strict=True):
+            if dx is not None:
+                np.copyto(dx, unbroadcast(dy if scale is None else dy * scale, dx.shape))
+
+
+class MultiplyOp(Op):
+    """y = x_0 x_1 ..., with broadcasting."""
+
+    def __init__(self, plan: Plan, inputs: Sequence[Value], mask: Value | None) -> None:
+        shape = np.broadcast_shapes(*(v.shape for v in inputs))
+        super().__init__(inputs, [plan.value(shape, mask=mask)])
+
+    def forward(self) -> None:
+        y = self.outputs[0].array
+        np.multiply(self.inputs[0].array, self.inputs[1].array, out=y)
+        for x in self.inputs[2:]:
+            y *= x.array
+
+    def backward(self) -> None:
+        dy: Array = self.outputs[0].grad  # type: ignore[assignment]
+        for k, dx in enumerate(self.dx):
+            if dx is not None:
+                product = dy
+                for j, x in enumerate(self.inputs):
+                    if j != k:
+                        product = product * x.array
+                np.copyto(dx, unbroadcast(product, dx.shape))
+
+
+def unbroadcast(a: Array, shape: tuple[int, ...]) -> Array:
+    """The sum of `a` over the axes along which an array of `shape` was broadcast."""
+    if a.shape == shape:
+        return a
+    a = a.sum(axis=tuple(range(a.ndim - len(shape))))
+    return a.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1 and a.shape[k] != 1), keepdims=True)

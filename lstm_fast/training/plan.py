@@ -1,0 +1,113 @@
+"""Plans: a graph of layers for one input shape, all memory allocated, run by a handful of native calls.
+
+A layer adds its operations with `add_ops(plan, inputs)`. Operations read the arrays of their values at each run, so an
+input is bound by assigning `value.array`, without a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lstm_fast.training.parameters import Array, Dtype, Parameter
+
+Call = Callable[[], Any]
+
+
+class Value:
+    """An array that flows through a plan, the gradient of the loss to it (None: nobody asks), and its mask (B,T) or None."""
+
+    __slots__ = ("array", "grad", "mask", "needs_grad")
+
+    def __init__(self, array: Array, mask: Value | None = None) -> None:
+        self.array = array
+        self.grad: Array | None = None
+        self.needs_grad = False
+        self.mask = mask
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+
+class Op:
+    """One operation of a plan: `forward` fills the outputs, `backward` the gradients of inputs and parameters.
+
+    Before `backward` the plan sets `dx` (per input: the array to overwrite, or None) and `accumulate` (add to the
+    gradients of the parameters instead of overwriting them); `outputs[k].grad` is None where nobody used output k.
+    """
+
+    accumulate = False
+    needs_grad = False
+    dx: list[Array | None]
+
+    def __init__(self, inputs: Sequence[Value], outputs: Sequence[Value], parameters: Sequence[Parameter] = ()) -> None:
+        self.inputs, self.outputs, self.parameters = tuple(inputs), tuple(outputs), tuple(parameters)
+
+    def forward(self) -> None:
+        raise NotImplementedError
+
+    def backward(self) -> None:
+        raise NotImplementedError
+
+
+class Plan:
+    """The operations of one graph for fixed shapes.
+
+    training: dropout is active. gradients: `backward` will be asked for, parameters are trained.
+    """
+
+    def __init__(self, dtype: Dtype, training: bool = False, gradients: bool = False) -> None:
+        self.dtype, self.training, self.gradients = dtype, training, gradients
+        self.inputs: list[Value] = []
+        self.outputs: list[Value] = []
+        self.ops: list[Op] = []
+        self.forwards: list[Call] = []
+        self.backwards: list[Call] = []
+
+    def value(self, shape: Sequence[int], dtype: Any = None, mask: Value | None = None) -> Value:
+        return Value(np.empty(shape, self.dtype if dtype is None else dtype), mask)
+
+    def asks_gradient(self, inputs: Sequence[Value], parameters: Sequence[Parameter] = ()) -> bool:
+        """Whether an operation on these will have to run backward."""
+        return self.gradients and (any(v.needs_grad for v in inputs) or any(p.trainable for p in parameters))
+
+    def add(self, op: Op) -> None:
+        op.needs_grad = self.asks_gradient(op.inputs, op.parameters)
+        for v in op.outputs:
+            v.needs_grad = op.needs_grad
+        self.ops.append(op)
+        self.forwards.append(op.forward)
+
+    def forward(self) -> None:
+        for call in self.forwards:
+            call()
+
+    def backward(self) -> None:
+        for call in self.backwards:
+            call()
+
+    def prepare_backward(self) -> None:
+        """Allocates gradients and orders the backward calls; the loss must have given `grad` to the outputs it reads."""
+        written: set[int] = set()
+        for op in reversed(self.ops):
+            if not op.needs_grad or all(v.grad is None for v in op.outputs):
+                continue
+            op.accumulate = any(id(p) in written for p in op.parameters)
+            written.update(map(id, op.parameters))
+            op.dx, sums = [], []
+            for v in op.inputs:
+                if not v.needs_grad:
+                    op.dx.append(None)
+                    continue
+                target = np.empty(v.shape, self.dtype)
+                if v.grad is None:
+                    v.grad = target
+                else:  # another consumer comes first: its part is there already
+                    sums.append(partial(np.add, v.grad, target, v.grad))
+                op.dx.append(target)
+            self.backwards.append(op.backward)
+            self.backwards.extend(sums)
