@@ -1,6 +1,6 @@
 """lstm_fast: the fastest LSTM on a CPU, for training and inference.
 
-Everything is reached from here (`import lstm_fast as lf`) and loaded at first use, so that the import costs next to nothing:
+Everything is reached from here (`import lstm_fast as lf`) and loaded at first use, so that the import is free:
 
     lf.lstm, lf.lstm_forward, lf.lstm_backward      functions on arrays
     lf.layers, lf.models, lf.optimizers, ...        Keras' words: Sequential, Model, LSTM, Dense, fit, predict
@@ -15,7 +15,31 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _MODULES = frozenset(
-    ["activations", "bench", "callbacks", "config", "constraints", "datasets", "forecast", "functional", "initializers", "layers", "losses", "metrics", "models", "optimizers", "plots", "preprocessing", "reference", "regularizers", "sklearn", "torch", "keras", "onnx", "utils"]
+    {
+        "activations",
+        "bench",
+        "callbacks",
+        "config",
+        "constraints",
+        "datasets",
+        "forecast",
+        "functional",
+        "initializers",
+        "layers",
+        "losses",
+        "metrics",
+        "models",
+        "optimizers",
+        "plots",
+        "preprocessing",
+        "reference",
+        "regularizers",
+        "sklearn",
+        "torch",
+        "keras",
+        "onnx",
+        "utils",
+    }
 )
 _NAMES = {
     name: module

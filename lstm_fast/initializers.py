@@ -121,7 +121,7 @@ class VarianceScaling(Initializer):
             limit = np.sqrt(3 * variance)
             return self.rng().uniform(-limit, limit, shape).astype(dtype)
         if self.distribution == "truncated_normal":
-            return (np.sqrt(variance) / TRUNCATED_STD * _truncated(self.rng(), shape)).astype(dtype)
+            return np.asarray(np.sqrt(variance) / TRUNCATED_STD * _truncated(self.rng(), shape), dtype)
         return self.rng().normal(0.0, np.sqrt(variance), shape).astype(dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -209,15 +209,18 @@ def get(identifier: Any) -> Callable[..., Array]:
     if identifier is None:
         return Zeros()
     if isinstance(identifier, dict):
-        cls = _ALIASES.get(identifier.get("class_name", ""))
+        cls: Any = _ALIASES.get(identifier.get("class_name", ""))
         if cls is not None:
-            return cls(**identifier.get("config", {}))
+            made: Initializer = cls(**identifier.get("config", {}))
+            return made
     if isinstance(identifier, str) and identifier in _ALIASES:
-        return _ALIASES[identifier]()
+        named: Any = _ALIASES[identifier]
+        return get(named)
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
     if callable(identifier):
-        return identifier  # type: ignore[no-any-return]
+        function: Callable[..., Array] = identifier
+        return function
     raise ValueError(f"initializers: unknown initialiser {identifier!r}; known are {', '.join(_CLASSES)}")
 
 

@@ -18,7 +18,7 @@ class Dense(Layer):
 
     Args:
         units: O.
-        activation: 'linear', 'relu', 'tanh', 'sigmoid' run in the kernel; 'softmax' and the others of `activations` after it.
+        activation: 'linear', 'relu', 'tanh', 'sigmoid' run in the kernel, others of `activations` after it.
         others: as in Keras 3. Weights: kernel (I,O), bias (O).
 
     Raises:

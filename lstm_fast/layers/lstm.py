@@ -31,8 +31,8 @@ class LSTM(Layer):
         unit_forget_bias: the bias of f starts at 1.
         others: as in Keras 3. What is not implemented yet raises ValueError.
 
-    Called as `layer(x, initial_state=[h0, c0])`. Weights, in the order of `get_weights`: kernel (I,4H), recurrent_kernel (H,4H),
-    bias (4H), columns i f g o.
+    Called as `layer(x, initial_state=[h0, c0])`. Weights, as `get_weights` orders them: kernel (I,4H), recurrent_kernel
+    (H,4H), bias (4H), columns i f g o.
 
     Raises:
         ValueError: inputs that are not (B,T,I), another I than at the first call, an unknown or unsupported option.
@@ -177,7 +177,7 @@ class LSTM(Layer):
             self.states = [np.zeros((B, self.units), self.dtype) for _ in "hc"]
         if len(self.states[0]) != B:
             raise ValueError(
-                f"{self.label}: stateful with batches of {len(self.states[0])}, got one of {B}; call reset_states() first"
+                f"{self.label}: stateful with batches of {len(self.states[0])}, got {B} rows; call reset_states() first"
             )
         return self.states
 

@@ -37,7 +37,7 @@ class LSTMOp(Op):
         outputs += [Value(self.h), c] if layer.return_state else []
         super().__init__(inputs, outputs, weights)
         self.steps = None if self.y is None else self.y[:, ::-1] if layer.go_backwards else self.y
-        self.no_bias_grad = np.empty(4 * H, plan.dtype) if self.learns and layer.bias is None else None
+        self.no_bias_grad = np.empty(4 * H, plan.dtype)  # the kernel wants a place for db
         self.start: list[Array] | None = [np.zeros((B, H), plan.dtype) for _ in "hc"] if layer.stateful else None
         if self.learns:
             self.weights = _core.Weights("lstm", I, H, plan.dtype, backward=True, input_grad=self.input_grad)

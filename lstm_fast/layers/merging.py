@@ -8,8 +8,8 @@ import numpy as np
 
 from lstm_fast.layers.base import Layer
 from lstm_fast.layers.symbolic import Shape
-from lstm_fast.training.ops import ConcatenateOp, MultiplyOp, Op, SumOp
-from lstm_fast.training.plan import Plan, Value
+from lstm_fast.training.ops import ConcatenateOp, MultiplyOp, SumOp
+from lstm_fast.training.plan import Op, Plan, Value
 
 
 class Merge(Layer):

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_fast import activations
 from lstm_fast.layers.base import Layer
-from lstm_fast.layers.symbolic import Shape
+from lstm_fast.layers.symbolic import Shape, known
 from lstm_fast.training.ops import ActivationOp, DropoutOp, RepeatOp, ReshapeOp, TransposeOp
 from lstm_fast.training.plan import Plan, Value
 from lstm_fast.utils.random import new_generator
@@ -133,14 +133,14 @@ class Reshape(Layer):
         inner = shapes[0][1:]
         if None in inner:
             return [(shapes[0][0], *(None if n == -1 else n for n in self.target_shape))]
-        size, known = prod(n or 0 for n in inner), prod(n for n in self.target_shape if n != -1)
+        size, given = prod(n or 0 for n in inner), prod(n for n in self.target_shape if n != -1)
         free = self.target_shape.count(-1)
-        if free > 1 or (known != size if not free else known == 0 or size % known):
+        if free > 1 or (given != size if not free else given == 0 or size % given):
             raise ValueError(f"{self.label}: cannot reshape {inner} into {self.target_shape}")
-        return [(shapes[0][0], *(size // known if n == -1 else n for n in self.target_shape))]
+        return [(shapes[0][0], *(size // given if n == -1 else n for n in self.target_shape))]
 
     def add_ops(self, plan: Plan, inputs: list[Value], **arguments: Any) -> list[Value]:
-        op = ReshapeOp(inputs[0], self.output_shapes(inputs[0].shape)[0])  # type: ignore[arg-type]
+        op = ReshapeOp(inputs[0], known(self.output_shapes(inputs[0].shape)[0]))
         plan.add(op)
         return list(op.outputs)
 
@@ -163,7 +163,7 @@ class Flatten(Layer):
         return [(shapes[0][0], None if None in inner else prod(n or 0 for n in inner))]
 
     def add_ops(self, plan: Plan, inputs: list[Value], **arguments: Any) -> list[Value]:
-        op = ReshapeOp(inputs[0], self.output_shapes(inputs[0].shape)[0])  # type: ignore[arg-type]
+        op = ReshapeOp(inputs[0], known(self.output_shapes(inputs[0].shape)[0]))
         plan.add(op)
         return list(op.outputs)
 

@@ -57,3 +57,8 @@ def is_symbolic(x: Any) -> bool:
     if isinstance(x, Tensor):
         return True
     return isinstance(x, list | tuple) and any(isinstance(item, Tensor) for item in x)
+
+
+def known(shape: Shape) -> tuple[int, ...]:
+    """`shape` where every size is known."""
+    return tuple(n if n is not None else -1 for n in shape)

@@ -22,6 +22,38 @@ from lstm_fast.losses.regression import (
     MeanSquaredLogarithmicError,
 )
 
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mae",
+    "mape",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
+    "serialize",
+    "sparse_categorical_crossentropy",
+]
+
 _CLASSES: dict[str, type[Loss]] = {
     cls.__name__: cls
     for cls in (
@@ -68,7 +100,7 @@ hinge = _function("hinge", Hinge)
 
 
 def get(identifier: Any) -> Loss:
-    """A loss from its name ('mse', 'mean_squared_error', 'MeanSquaredError'), function, configuration, class, or itself.
+    """A loss from its name ('mse' or 'mean_squared_error'), function, configuration, class, or itself.
 
     Raises:
         ValueError: an unknown one; a function of one's own has no gradient here.

@@ -51,11 +51,11 @@ class BinaryCrossentropy(_CrossEntropy):
             small = np.exp(-np.abs(p))
             if dpred is not None:
                 np.divide(np.where(p >= 0, 1, small) / (1 + small) - t, C, out=dpred)
-            return np.mean(np.maximum(p, 0) - p * t + np.log1p(small), axis=-1)
+            return np.asarray(np.mean(np.maximum(p, 0) - p * t + np.log1p(small), axis=-1))
         q = np.clip(p, EPSILON, 1 - EPSILON)
         if dpred is not None:
             np.multiply((q - t) / (q * (1 - q)), (p == q) / C, out=dpred)
-        return -np.mean(t * np.log(q) + (1 - t) * np.log(1 - q), axis=-1)
+        return np.asarray(-np.mean(t * np.log(q) + (1 - t) * np.log(1 - q), axis=-1))
 
 
 def _log_softmax(x: Array) -> Array:
@@ -163,4 +163,4 @@ class Hinge(Loss):
         slack = 1 - t * y_pred
         if dpred is not None:
             np.multiply(-t, (slack > 0) / t.shape[-1], out=dpred)
-        return np.mean(np.maximum(slack, 0), axis=-1)
+        return np.asarray(np.mean(np.maximum(slack, 0), axis=-1))

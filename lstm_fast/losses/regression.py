@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ TINY = 1e-7
 
 class _Native(Loss):
     def evaluate(self, y_true: Array, y_pred: Array, dpred: Array | None, weight: Array | None) -> float:
-        value = self.native(y_true, y_pred, dpred, weight)
+        value: float = self.native(y_true, y_pred, dpred, weight)
         if self.reduction != "sum":
             return value
         count = y_pred.size // y_pred.shape[-1]
@@ -23,9 +24,7 @@ class _Native(Loss):
             dpred *= count
         return value * count
 
-    @staticmethod
-    def native(y_true: Array, y_pred: Array, dpred: Array | None, weight: Array | None) -> float:
-        raise NotImplementedError
+    native: ClassVar[Callable[[Array, Array, Array | None, Array | None], float]]
 
 
 class MeanSquaredError(_Native):
@@ -43,7 +42,7 @@ class MeanSquaredError(_Native):
         e = y_pred - y_true
         if dpred is not None:
             np.multiply(e, 2 / e.shape[-1], out=dpred)
-        return np.square(e).mean(axis=-1)
+        return np.asarray(np.square(e).mean(axis=-1))
 
 
 class MeanAbsoluteError(_Native):
@@ -61,7 +60,7 @@ class MeanAbsoluteError(_Native):
         e = y_pred - y_true
         if dpred is not None:
             np.divide(np.sign(e), e.shape[-1], out=dpred)
-        return np.abs(e).mean(axis=-1)
+        return np.asarray(np.abs(e).mean(axis=-1))
 
 
 class MeanAbsolutePercentageError(Loss):
@@ -73,7 +72,7 @@ class MeanAbsolutePercentageError(Loss):
         e, size = y_pred - y_true, np.maximum(np.abs(y_true), TINY)
         if dpred is not None:
             np.divide(100 * np.sign(e), size * e.shape[-1], out=dpred)
-        return 100 * np.mean(np.abs(e) / size, axis=-1)
+        return np.asarray(100 * np.mean(np.abs(e) / size, axis=-1))
 
 
 class MeanSquaredLogarithmicError(Loss):
@@ -86,7 +85,7 @@ class MeanSquaredLogarithmicError(Loss):
         e = np.log1p(p) - np.log1p(np.maximum(y_true, TINY))
         if dpred is not None:
             np.multiply(2 * e / (1 + p), (y_pred > TINY) / e.shape[-1], out=dpred)
-        return np.square(e).mean(axis=-1)
+        return np.asarray(np.square(e).mean(axis=-1))
 
 
 class Huber(Loss):
@@ -105,7 +104,7 @@ class Huber(Loss):
         cut = np.clip(e, -self.delta, self.delta)
         if dpred is not None:
             np.divide(cut, e.shape[-1], out=dpred)
-        return np.mean(cut * (e - 0.5 * cut), axis=-1)
+        return np.asarray(np.mean(cut * (e - 0.5 * cut), axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "delta": self.delta}
@@ -121,4 +120,4 @@ class LogCosh(Loss):
         if dpred is not None:
             np.divide(np.tanh(e), e.shape[-1], out=dpred)
         a = np.abs(e)
-        return np.mean(a + np.log1p(np.exp(-2 * a)) - np.log(2).astype(e.dtype), axis=-1)
+        return np.asarray(np.mean(a + np.log1p(np.exp(-2 * a)) - np.log(2).astype(e.dtype), axis=-1))

@@ -78,7 +78,7 @@ class LossMetric(Metric):
 class Mean(Metric):
     """The weighted mean of the values given to `update_state`."""
 
-    def update_state(self, values: Any, y_pred: Any = None, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, values: Any, y_pred: Any = None, sample_weight: Any = None) -> None:
         v = np.asarray(values, np.float64)
         w = (
             np.ones_like(v)

@@ -89,7 +89,7 @@ class Graph:
         return [known[id(t)] for t in self.outputs], numbers
 
     def get_config(self) -> dict[str, Any]:
-        """Layers by number, and calls as [layer, [[call, output], ...], arguments]; an Input is a call without inputs."""
+        """Layers by number, and calls as [layer, [[call, output], ...], arguments]; an Input has no inputs."""
         layers = list({id(n.layer): n.layer for n in [*(t.node for t in self.inputs), *self.nodes]}.values())
         number = {id(layer): k for k, layer in enumerate(layers)}
         calls = [*(t.node for t in self.inputs), *self.nodes]

@@ -67,12 +67,9 @@ def weight_tensors(model: Model) -> dict[str, Array]:
 
 def generators(model: Model) -> dict[str, np.random.Generator]:
     """The random generators of a model, by layer; the order of rows under ''."""
-    found = {
-        layer.name: layer.rng
-        for layer in all_layers(model)
-        if isinstance(getattr(layer, "rng", None), np.random.Generator)
-    }
-    return found if model.shuffle_rng is None else {**found, "": model.shuffle_rng}
+    found = {layer.name: getattr(layer, "rng", None) for layer in all_layers(model)}
+    found[""] = model.shuffle_rng
+    return {name: rng for name, rng in found.items() if isinstance(rng, np.random.Generator)}
 
 
 def save(model: Model, path: str | os.PathLike[str], include_optimizer: bool = True) -> None:
@@ -128,7 +125,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
     name = os.fspath(path)
     if settings.get("model") is None:
         raise ValueError(f"load_model: {name} has weights only; make the model and call load_weights")
-    model = _checked(name, lambda: _make(settings["model"]))
+    model: Model = _checked(name, lambda: _make(settings["model"]))
     _assign(model, "load_model", path, tensors)
     for key, state in _checked(name, lambda: dict(settings["random"])).items():
         _restore_random(model, name, key, state)
@@ -157,7 +154,8 @@ def _make(settings: dict[str, Any]) -> Model:
     for layer in [made, *all_layers(made)]:
         base = config.base_name(layer.automatic_class_name())
         layer.auto_named = layer.name.rstrip("0123456789").rstrip("_") == base
-    return made  # type: ignore[no-any-return]
+    model: Model = made
+    return model
 
 
 def _restore_random(model: Model, path: str, key: str, state: dict[str, Any]) -> None:

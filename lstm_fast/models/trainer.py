@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_fast.training.compiled import Compiled, class_weights
 from lstm_fast.training.data import as_array, as_list, same_length
-from lstm_fast.training.parameters import Array
+from lstm_fast.training.parameters import Array, Store
 from lstm_fast.training.step import Data, Step
 from lstm_fast.utils.random import new_generator
 
@@ -23,8 +23,20 @@ MAX_STEPS = 16  # batch shapes whose buffers are kept
 class Trainer:
     """What a model learns with; `Model` inherits it."""
 
-    label: str
     _graph: Graph | None
+    dtype: Any
+
+    if TYPE_CHECKING:  # what Model adds
+
+        @property
+        def label(self) -> str: ...
+        @property
+        def graph(self) -> Graph: ...
+        @property
+        def output_names(self) -> list[str]: ...
+        def inputs_for(self, op: str, x: Any) -> list[Array]: ...
+        def chunk_rows(self, arrays: Sequence[Array], batch_size: int | None) -> int: ...
+        def flatten(self) -> Store: ...
 
     def reset_training(self) -> None:
         self._compiled: Compiled | None = None
@@ -63,7 +75,7 @@ class Trainer:
         Raises:
             ValueError: an unknown name.
         """
-        names = None if self._graph is None else self.output_names  # type: ignore[attr-defined]
+        names = None if self._graph is None else self.output_names
         self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics, names)
         self.reset_steps()
 
@@ -92,9 +104,9 @@ class Trainer:
         if y is None:
             raise ValueError(f"{op}: expected targets y, got None")
         compiled = self.compiled
-        inputs: list[Array] = self.inputs_for(op, x)  # type: ignore[attr-defined]
-        names, dtype = self.output_names, self.dtype  # type: ignore[attr-defined]
-        outputs = self.graph.shapes([a.shape for a in inputs])[0]  # type: ignore[attr-defined]
+        inputs: list[Array] = self.inputs_for(op, x)
+        names, dtype = self.output_names, self.dtype
+        outputs = self.graph.shapes([a.shape for a in inputs])[0]
         chosen = compiled.bind_losses(names)
         targets: list[Array | None] = []
         for name, part, loss, shape in zip(names, as_list(y, len(names), names, op, "y"), chosen, outputs, strict=True):
@@ -111,7 +123,7 @@ class Trainer:
         if class_weight is not None:
             if len(names) > 1:
                 raise ValueError(f"{op}: class_weight is for models with one output; use sample_weight")
-            by_class = class_weights(op, class_weight, targets[0]).astype(dtype)  # type: ignore[arg-type]
+            by_class = class_weights(op, class_weight, np.asarray(targets[0])).astype(dtype)
             own = weights[0]
             weights = [by_class if own is None else own * by_class]
         same_length(op, {"x": inputs, "y": targets, "sample_weight": weights})
@@ -130,11 +142,11 @@ class Trainer:
     def step_for(self, data: Data, rows: int, training: bool) -> Step:
         """The step for batches of so many of these rows, made at first use."""
         if training:
-            self.compiled.optimizer.build(self.flatten())  # type: ignore[attr-defined]
+            self.compiled.optimizer.build(self.flatten())
         key = (rows, training, data.signature())
         step = self._steps.get(key)
         if step is None:
-            step = Step(self, data, rows, training)  # type: ignore[arg-type]
+            step = Step(self, data, rows, training)
             if len(self._steps) >= MAX_STEPS:
                 del self._steps[next(iter(self._steps))]
             self._steps[key] = step
@@ -193,17 +205,29 @@ class Trainer:
 
         Raises:
             ValueError: data that does not fit the model; not compiled.
-            KeyboardInterrupt: Ctrl-C; the weights are those of the last update, `model.history` has the finished epochs.
+            KeyboardInterrupt: Ctrl-C; the last update stays, `model.history` has the finished epochs.
         """
         from lstm_fast.training.loop import fit
 
         unknown = set(ignored) - {"workers", "use_multiprocessing", "max_queue_size"}
         if unknown:
             raise TypeError(f"fit: unexpected argument {sorted(unknown)[0]!r}")
+        learner: Any = self
         return fit(
-            self, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,  # type: ignore[arg-type]
-            sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
-        )  # fmt: skip
+            learner,
+            self.data_for("fit", x, y, sample_weight, class_weight),
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
 
     def evaluate(
         self,
@@ -238,8 +262,8 @@ class Trainer:
 
     def measure(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
         """{'loss': ..., metric: ...} over rows that were checked before."""
-        rows = self.chunk_rows(data.x, batch_size)  # type: ignore[attr-defined]
-        totals = Totals(self)  # type: ignore[arg-type]
+        rows = self.chunk_rows(data.x, batch_size)
+        totals = Totals(self)
         for at in range(0, data.n, rows):
             part = data.rows(slice(at, at + rows))
             step = self.step_for(part, part.n, False)
@@ -254,11 +278,11 @@ class Trainer:
         data = self.data_for("train_on_batch", x, y, sample_weight, class_weight)
         step = self.step_for(data, data.n, True)
         step.load(data)
-        totals = Totals(self)  # type: ignore[arg-type]
+        totals = Totals(self)
         try:
             totals.add(step, step.once(), data.n)
         finally:
-            self.flatten().changed()  # type: ignore[attr-defined]
+            self.flatten().changed()
         return self._answer(totals, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:

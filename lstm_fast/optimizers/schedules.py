@@ -50,7 +50,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
         if len(values) != len(boundaries) + 1:
             raise ValueError(
-                f"PiecewiseConstantDecay: expected one value more than boundaries, got {len(values)} and {len(boundaries)}"
+                f"PiecewiseConstantDecay: expected one value more than bounds, got {len(values)} and {len(boundaries)}"
             )
         self.boundaries, self.values = list(boundaries), list(values)
 

@@ -1,4 +1,4 @@
-"""The engine: parameters in one flat buffer, plans of native calls, and the loops that run them. Not a public interface.
+"""The engine: parameters in one flat buffer, plans of native calls, and the loops that run them. Not public.
 
 parameters.py   Parameter (a view) and Store (one buffer of values, one of gradients)
 plan.py         Value, Op, Plan: a model for one input shape, all memory allocated, one native call per step of it

@@ -25,7 +25,7 @@ class BoundMetric:
 
 
 class Compiled:
-    """Optimizer, losses per output, and metrics; names are looked up at once, so that a wrong one fails in `compile`."""
+    """Optimizer, losses per output, and metrics; a wrong name fails here, in `compile`."""
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ def fit_shape(op: str, name: str, a: Array, shape: Shape) -> Array:
 
 
 def as_list(value: Any, count: int, names: Sequence[str], op: str, what: str) -> list[Any]:
-    """What was passed for `count` inputs or outputs, in their order: a list, a dict by name, or the one thing itself."""
+    """What was passed for `count` inputs or outputs, in order: a list, a dict by name, or the one itself."""
     if isinstance(value, dict):
         missing = [n for n in names if n not in value]
         if missing:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def fit(
     model: Model,
-    x: Any,
-    y: Any,
+    data: Data,
+    *,
     batch_size: int | None,
     epochs: int,
     verbose: Any,
@@ -30,16 +30,12 @@ def fit(
     validation_split: float,
     validation_data: Any,
     shuffle: bool,
-    class_weight: dict[int, float] | None,
-    sample_weight: Any,
     initial_epoch: int,
     steps_per_epoch: int | None,
-    validation_steps: int | None,
     validation_batch_size: int | None,
     validation_freq: int,
 ) -> History:
     """`Trainer.fit`, which says what the arguments mean."""
-    data = model.data_for("fit", x, y, sample_weight, class_weight)
     validation: Data | None = None
     if validation_data is not None:
         if not isinstance(validation_data, list | tuple) or len(validation_data) not in (2, 3):

@@ -24,7 +24,7 @@ class ActivationOp(Op):
 
     def backward(self) -> None:
         (x,), (y,) = self.inputs, self.outputs
-        self.function.backward(x.array, y.array, y.grad, self.dx[0])  # type: ignore[arg-type]
+        self.function.backward(x.array, y.array, y.grad, self.dx[0])
 
 
 class DropoutOp(Op):
@@ -44,7 +44,7 @@ class DropoutOp(Op):
         np.multiply(self.inputs[0].array, self.scale, out=self.outputs[0].array)
 
     def backward(self) -> None:
-        np.multiply(self.outputs[0].grad, self.scale, out=self.dx[0])  # type: ignore[arg-type]
+        np.multiply(self.outputs[0].grad, self.scale, out=self.dx[0])
 
 
 class ReshapeOp(Op):
@@ -59,7 +59,7 @@ class ReshapeOp(Op):
 
     def backward(self) -> None:
         dx, dy = self.dx[0], self.outputs[0].grad
-        np.copyto(dx, dy.reshape(dx.shape))  # type: ignore[arg-type,union-attr]
+        np.copyto(dx, dy.reshape(dx.shape))
 
 
 class TransposeOp(Op):
@@ -74,7 +74,7 @@ class TransposeOp(Op):
         np.copyto(self.outputs[0].array, self.inputs[0].array.transpose(self.axes))
 
     def backward(self) -> None:
-        np.copyto(self.dx[0], self.outputs[0].grad.transpose(self.back))  # type: ignore[arg-type,union-attr]
+        np.copyto(self.dx[0], self.outputs[0].grad.transpose(self.back))
 
 
 class RepeatOp(Op):
@@ -88,7 +88,7 @@ class RepeatOp(Op):
         np.copyto(self.outputs[0].array, self.inputs[0].array[:, None, :])
 
     def backward(self) -> None:
-        np.sum(self.outputs[0].grad, axis=1, out=self.dx[0])  # type: ignore[arg-type]
+        np.sum(self.outputs[0].grad, axis=1, out=self.dx[0])
 
 
 class ConcatenateOp(Op):
@@ -110,7 +110,7 @@ class ConcatenateOp(Op):
             y[part] = x.array
 
     def backward(self) -> None:
-        dy: Array = self.outputs[0].grad  # type: ignore[assignment]
+        dy: Array = self.outputs[0].grad
         for dx, part in zip(self.dx, self.parts, strict=True):
             if dx is not None:
                 np.copyto(dx, dy[part])
@@ -134,7 +134,7 @@ class SumOp(Op):
                 np.copyto(y, term)
 
     def backward(self) -> None:
-        dy: Array = self.outputs[0].grad  # type: ignore[assignment]
+        dy: Array = self.outputs[0].grad
         for dx, scale in zip(self.dx, self.scales, strict=True):
             if dx is not None:
                 np.copyto(dx, unbroadcast(dy if scale is None else dy * scale, dx.shape))
@@ -154,7 +154,7 @@ class MultiplyOp(Op):
             y *= x.array
 
     def backward(self) -> None:
-        dy: Array = self.outputs[0].grad  # type: ignore[assignment]
+        dy: Array = self.outputs[0].grad
         for k, dx in enumerate(self.dx):
             if dx is not None:
                 product = dy
@@ -169,4 +169,4 @@ def unbroadcast(a: Array, shape: tuple[int, ...]) -> Array:
     if a.shape == shape:
         return a
     a = a.sum(axis=tuple(range(a.ndim - len(shape))))
-    return a.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1 and a.shape[k] != 1), keepdims=True)
+    return np.asarray(a.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1 and a.shape[k] != 1), keepdims=True))

@@ -43,10 +43,10 @@ class Parameter:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.array.shape
+        return tuple(self.array.shape)
 
     @property
-    def dtype(self) -> Dtype:
+    def dtype(self) -> Any:
         return self.array.dtype
 
     @property
@@ -74,7 +74,7 @@ class Parameter:
 
 
 class Store:
-    """Values and gradients of some parameters, each in one flat buffer: first those to be trained, each on a cache line.
+    """Values and gradients of some parameters, each in one flat buffer: trained ones first, each on a cache line.
 
     `version` is another integer after every change of a value, never one that any store has had.
     """

@@ -18,19 +18,19 @@ Call = Callable[[], Any]
 
 
 class Value:
-    """An array that flows through a plan, the gradient of the loss to it (None: nobody asks), and its mask (B,T) or None."""
+    """An array that flows through a plan, the gradient to it (None: nobody asks), and its mask (B,T) or None."""
 
     __slots__ = ("array", "grad", "mask", "needs_grad")
 
     def __init__(self, array: Array, mask: Value | None = None) -> None:
         self.array = array
-        self.grad: Array | None = None
+        self.grad: Any = None
         self.needs_grad = False
         self.mask = mask
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.array.shape
+        return tuple(self.array.shape)
 
 
 class Op:
@@ -42,7 +42,7 @@ class Op:
 
     accumulate = False
     needs_grad = False
-    dx: list[Array | None]
+    dx: list[Any]
 
     def __init__(self, inputs: Sequence[Value], outputs: Sequence[Value], parameters: Sequence[Parameter] = ()) -> None:
         self.inputs, self.outputs, self.parameters = tuple(inputs), tuple(outputs), tuple(parameters)
@@ -91,7 +91,7 @@ class Plan:
             call()
 
     def prepare_backward(self) -> None:
-        """Allocates gradients and orders the backward calls; the loss must have given `grad` to the outputs it reads."""
+        """Allocates gradients and orders the backward calls; the outputs that a loss reads must have their `grad`."""
         written: set[int] = set()
         for op in reversed(self.ops):
             if not op.needs_grad or all(v.grad is None for v in op.outputs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from lstm_fast.losses.base import Loss
 from lstm_fast.training.compiled import BoundMetric
 from lstm_fast.training.parameters import Array, Parameter
 from lstm_fast.training.plan import Call, Plan, Value
-
-if TYPE_CHECKING:
-    from lstm_fast.models.model import Model
 
 
 class Data:
@@ -37,8 +34,8 @@ class Data:
         return tuple(None if a is None else (a.shape[1:], a.dtype.char) for a in parts)
 
     def rows(self, part: slice) -> Data:
-        cut = [[None if a is None else a[part] for a in group] for group in (self.x, self.y, self.weights)]
-        return Data(*cut)  # type: ignore[arg-type]
+        cut: list[list[Any]] = [[None if a is None else a[part] for a in g] for g in (self.x, self.y, self.weights)]
+        return Data(*cut)
 
 
 class LossTerm:
@@ -47,7 +44,7 @@ class LossTerm:
     name = "loss"
 
     def __init__(
-        self, loss: Loss, prediction: Value, target: Array, weight: Array | None, scale: float, backward: bool
+        self, loss: Loss, prediction: Value, target: Any, weight: Array | None, scale: float, backward: bool
     ) -> None:
         self.loss, self.prediction, self.scale = loss, prediction, scale
         self.grad: Array | None = None
@@ -82,9 +79,11 @@ class LossTerm:
         return value
 
     def _weigh_mask(self) -> None:
-        mask: Array = self.mask.array  # type: ignore[union-attr]
+        assert self.mask is not None
+        assert self.weight is not None
+        mask = self.mask.array
         valid = int(mask.sum())
-        weight: Array = self.weight.reshape(mask.shape)  # type: ignore[union-attr]
+        weight = self.weight.reshape(mask.shape)
         np.multiply(mask, mask.size / max(1, valid), out=weight)
         own = self.own_weight
         if own is not None:
@@ -94,7 +93,7 @@ class LossTerm:
 class Step:
     """Forward, loss and metrics on `rows` rows; with `training` also backward and the update."""
 
-    def __init__(self, model: Model, data: Data, rows: int, training: bool) -> None:
+    def __init__(self, model: Any, data: Data, rows: int, training: bool) -> None:
         compiled = model.compiled
         self.plan = plan = Plan(model.dtype, training, training)
         plan.inputs = [Value(np.zeros((rows, *a.shape[1:]), a.dtype)) for a in data.x]
@@ -108,7 +107,7 @@ class Step:
         chosen = compiled.bind_losses(model.output_names)
         for k, (loss, v) in enumerate(zip(chosen, plan.outputs, strict=True)):
             if loss is not None and targets[k] is not None:
-                term = LossTerm(loss, v, targets[k], weights[k], compiled.scales[k], training and v.needs_grad)  # type: ignore[arg-type]
+                term = LossTerm(loss, v, targets[k], weights[k], compiled.scales[k], training and v.needs_grad)
                 term.name = f"{model.output_names[k]}_loss"
                 self.terms.append(term)
         if not self.terms:
@@ -116,14 +115,14 @@ class Step:
         bound = compiled.bind_metrics(model.output_names, [v.shape for v in plan.outputs], targets)
         self.metrics = [
             _metric_call(m, plan.outputs[m.k], targets[m.k], weights[m.k]) for m in bound if targets[m.k] is not None
-        ]  # type: ignore[arg-type]
+        ]
         self.penalised = [p for p in model.weights if p.trainable and p.regularizer is not None]
         self.loss: Call = self.terms[0] if len(self.terms) == 1 and not self.penalised else self._total
         self.backwards: list[Call] = []
         if training:
             self._bind_backward(model)
 
-    def _bind_backward(self, model: Model) -> None:
+    def _bind_backward(self, model: Any) -> None:
         plan = self.plan
         sums: list[Call] = []
         for term in self.terms:
@@ -142,7 +141,7 @@ class Step:
             self.backwards.append(partial(_constrain, constrained))
 
     def _total(self) -> float:
-        total = sum(p.regularizer(p.array) for p in self.penalised)
+        total = float(sum(p.regularizer(p.array) for p in self.penalised))
         for term in self.terms:
             value = term()
             term.sum += value
@@ -170,7 +169,7 @@ class Step:
         return loss
 
     def run(self, columns: Sequence[Array], order: Array, first: int, last: int) -> float:
-        """Batches first..last-1 of the rows in `order`; the sum of their losses. The loop that every microsecond counts in."""
+        """Batches first..last-1 of the rows in `order`; the sum of their losses. Every microsecond counts here."""
         gather, n = _core.gather, self.rows
         copies = list(zip(columns, self.buffers, strict=True))
         forwards, loss_of, backwards = self.plan.forwards, self.loss, [*self.backwards, *self.metrics]
@@ -189,7 +188,7 @@ class Step:
         return total
 
 
-def _metric_call(bound: BoundMetric, prediction: Value, target: Array, weight: Array | None) -> Call:
+def _metric_call(bound: BoundMetric, prediction: Value, target: Any, weight: Array | None) -> Call:
     update = bound.metric.update_state
     weight = weight if bound.weighted else None
     mask = prediction.mask
