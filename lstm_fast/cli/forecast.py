@@ -133,7 +133,7 @@ def _series(args: argparse.Namespace) -> tuple[Series, str]:
 
 
 def _bar(epochs: int) -> Any:
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     return tqdm(total=epochs, desc="training", unit="epoch", leave=False, file=sys.stderr)
 

@@ -75,7 +75,7 @@ def write_files(result: Forecast, folder: str | Path) -> tuple[list[Path], list[
             except ImportError as error:
                 stale = " (the one there is from an earlier run)" if (folder / PNG).exists() else ""
                 notes.append(f"no {PNG}{stale}: {error}")
-            result.model.save(stage / MODEL)
+            result.model.save(stage / MODEL, include_optimizer=False)
             written = [folder / path.name for path in sorted(stage.iterdir())]
             for path in written:
                 os.replace(stage / path.name, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LEARNING_RATE = 0.005
 PATIENCE = 10
+_TEAM_WORK = 1_000_000  # fused multiply-adds of one time step from which on several threads train
 _ROWS = 1024  # windows in one predict call
 
 Progress = Callable[[int, float], None]  # epoch from 1, best validation loss so far
@@ -64,6 +66,7 @@ def train(
         RunError: the loss left the numbers.
         KeyboardInterrupt: Ctrl-C.
     """
+    from lstm_fast import threads
     from lstm_fast.callbacks import Callback, EarlyStopping
 
     class Report(Callback):
@@ -74,15 +77,19 @@ def train(
             if progress is not None:
                 progress(epoch + 1, self.best)
 
+    # a team that waits for a busy core costs a small step more than the second core gains; the numbers are the same
+    rows, units = min(batch_size, len(training[0])), model.get_weights()[1].shape[0]
+    small = 4 * rows * units * (units + training[0].shape[2]) < _TEAM_WORK
     stopping = EarlyStopping(monitor="val_loss", patience=PATIENCE, restore_best_weights=True)
-    fitted = model.fit(
-        *training,
-        batch_size=batch_size,
-        epochs=epochs,
-        validation_data=validation,
-        callbacks=[stopping, Report()],
-        verbose=0,
-    )
+    with threads(1) if small else nullcontext():
+        fitted = model.fit(
+            *training,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=validation,
+            callbacks=[stopping, Report()],
+            verbose=0,
+        )
     history = {name: [float(v) for v in fitted.history[name]] for name in ("loss", "val_loss")}
     if not np.isfinite(history["loss"] + history["val_loss"]).all():
         at, loss = len(history["loss"]), history["loss"][-1]

@@ -30,17 +30,24 @@ template <class V> struct Backward {
             }
         };
         const auto cells = [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
+            CellBackward<T> row[ROWS_MAX];
+            alignas(64) T tanh_c[24 * V::N];
+            T *c = tanh_c;
             for (int r = 0; r < rows; ++r) {
                 const int64_t rank = v.rank(begin + p0 + r), b = v.row(rank);
                 T *dc = dc_row(rank);
-                const CellBackwardRow<T> row = {v.gates(s, rank), v.cell(s, rank), v.cell_before(s, rank, b),
-                                                recurrent ? dc : row_or(v.a.dc, b * H, v.zeros()),
-                                                s == 0 && v.a.dc0 ? static_cast<T *>(v.a.dc0) + b * H : dc};
-                for (int j = 0; j < vectors; ++j, z += V::N)
-                    with_lanes<V>(first + block + j, H, [&](auto lanes) {
-                        lstm_cell_backward<V>(V::load(z), (first + block + j) * V::N, H, row, lanes);
-                    });
+                row[r] = {v.gates(s, rank), v.cell(s, rank), v.cell_before(s, rank, b),
+                          recurrent ? dc : row_or(v.a.dc, b * H, v.zeros()), s == 0 && v.a.dc0 ? static_cast<T *>(v.a.dc0) + b * H : dc};
+                for (int j = 0; j < vectors; ++j, c += V::N)
+                    with_lanes<V>(first + block + j, H, [&](auto lanes) { V::store(c, lanes.load(row[r].cell + (first + block + j) * V::N)); });
             }
+            in_packs<V>(tanh_c, V::N, rows * vectors, [](auto x) LF_LAMBDA { return tanh(x); });
+            c = tanh_c;
+            for (int r = 0; r < rows; ++r)
+                for (int j = 0; j < vectors; ++j, z += V::N, c += V::N)
+                    with_lanes<V>(first + block + j, H, [&](auto lanes) {
+                        lstm_cell_backward<V>(V::load(z), V::load(c), (first + block + j) * V::N, H, row[r], lanes);
+                    });
         };
         multiply_rows<V>(end - begin, recurrent ? 4 * H : 0, v.panels + v.panel_layout.back_h + first * V::N * 4 * H,
                          v.block_end - first, v.products,

@@ -7,23 +7,41 @@ constexpr int64_t PROJECT_INPUTS = 512;  // from here on x and its panel would p
 
 template <class V, bool Training> struct Forward {
     using T = typename V::T;
+    explicit Forward(const SequenceView<V> &view) : v(view) {}
+
     const SequenceView<V> &v;
     const T *projected = nullptr;  // x w_x + b of steps [chunk_begin, ...): [step][rank][block][4][lanes]; NULL: not projected
     int64_t chunk_begin = 0;
     bool side_by_side = false;     // this step's inputs were copied to input_row
-    Tile<V> t{};
+    Tile<V> t;
 
-    // Cells of `rows` of this worker's rows from p0, and `blocks` (1 or 2) blocks of units from j, at step s.
+    // Finished sums wait here until there are enough to keep the activations' packs full.
+    static constexpr int WAITING = 24;
+    int waiting = 0;
+    CellForward<T> cell[WAITING];
+    alignas(64) T z[WAITING * 4 * V::N];
+
+    template <class Lanes> void finish(Lanes lanes) {
+        lstm_cells_forward<V, Training>(z, waiting, v.H, cell, lanes);
+        waiting = 0;
+    }
+
+    // Sums of `rows` of this worker's rows from p0, and `blocks` (1 or 2) blocks of units from j, at step s.
     void tile(int64_t s, int64_t p0, int rows, int64_t j, int blocks) {
-        const int64_t I = v.I, H = v.H;
-        CellForwardRow<T> cell[ROWS_MAX];
+        const int64_t I = v.I, unit = j * V::N;
+        if (waiting + rows * blocks > WAITING) finish(Whole<V>());
+        t.z = z + waiting * 4 * V::N;
         for (int r = 0; r < rows; ++r) {
             const int64_t rank = v.rank(p0 + r), b = v.row(rank);
             t.segment[0].in[r] = side_by_side ? v.input_row(rank) : SequenceView<V>::at(v.a.x, b, v.position(b, s));
             t.segment[1].in[r] = v.h_before(s, rank, b);
-            T *c = Training ? v.cell(s, rank) : static_cast<T *>(v.a.c) + b * H;
-            cell[r] = {Training || s == 0 ? v.cell_before(s, rank, b) : c, c, v.h_row(s, rank, b), v.y_row(s, b),
-                       Training ? v.gates(s, rank) : nullptr};
+            T *c = (Training ? v.cell(s, rank) : static_cast<T *>(v.a.c) + b * v.H) + unit;
+            T *h = v.h_row(s, rank, b) + unit, *y = v.y_row(s, b), *gates = Training ? v.gates(s, rank) + unit : nullptr;
+            const T *c_prev = Training || s == 0 ? v.cell_before(s, rank, b) + unit : c;
+            for (int q = 0; q < blocks; ++q) {
+                const int64_t at = q * V::N;
+                cell[waiting++] = {c_prev + at, c + at, h + at, y ? y + unit + at : nullptr, Training ? gates + at : nullptr};
+            }
         }
         for (int q = 0; q < blocks; ++q) {
             t.segment[0].panel[q] = v.panels + (j + q) * v.panel_layout.unit_stride;
@@ -33,13 +51,9 @@ template <class V, bool Training> struct Forward {
         t.init_row = projected ? v.stride * v.panel_layout.blocks * 4 * V::N : 0;
         t.step = 1;
         t.segment[0].count = projected ? 0 : I;
-        t.segment[1].count = H;
+        t.segment[1].count = v.H;
         if (blocks == 2) run_tile_pair(t, rows);
         else run_tile(t, rows, 4);
-        for (int q = 0; q < blocks; ++q)
-            with_lanes<V>(j + q, H, [&](auto lanes) {
-                lstm_cells_forward<V, Training>(t.z + q * 4 * V::N, blocks * 4 * V::N, rows, (j + q) * V::N, H, cell, lanes);
-            });
     }
 
     const T *projected_at(int64_t s, int64_t rank, int64_t block) const {
@@ -54,11 +68,20 @@ template <class V, bool Training> struct Forward {
                 const int64_t b = v.row(v.rank(p));
                 memcpy(v.input_row(v.rank(p)), SequenceView<V>::at(v.a.x, b, v.position(b, s)), static_cast<size_t>(v.I) * sizeof(T));
             }
+        const int64_t whole = smaller(v.block_end, v.H / V::N);  // blocks without idle lanes
         int64_t j = v.block_begin;
         if (rows > 0 && rows <= rows_per_tile<V>(2 * GROUP))
-            for (; j + 2 <= v.block_end; j += 2) tile(s, 0, static_cast<int>(rows), j, 2);
-        for (; j < v.block_end; ++j)
+            for (; j + 2 <= whole; j += 2) tile(s, 0, static_cast<int>(rows), j, 2);
+        for (; j < whole; ++j)
             for_tiles(rows, rows_per_tile<V>(4), [&](int64_t p0, int size) { tile(s, p0, size, j, 1); });
+        finish(Whole<V>());
+        if (j < v.block_end) {  // the last block ends inside a vector
+            const Part<V> lanes = {V::mask(static_cast<int>(v.H - j * V::N))};
+            for_tiles(rows, rows_per_tile<V>(4), [&](int64_t p0, int size) {
+                tile(s, p0, size, j, 1);
+                finish(lanes);
+            });
+        }
     }
 
     // x w_x + b for this worker's rows and units over steps [begin, end): rows of many steps fill the tile.
@@ -105,7 +128,7 @@ template <class V, bool Training> inline void forward_rows(const lf_sequence_cal
     const SequenceView<V> v(*call.args, call.offsets, w);
     if (w->index == 0) v.clear_zeros();
     lf_barrier_wait(w);
-    Forward<V, Training> forward{v};
+    Forward<V, Training> forward(v);
     // Few rows per step, or many inputs: project the inputs of many steps at once. A tiny I is not worth the round trip.
     const bool project = v.steps > 1 && ((v.I >= 4 && v.my_rows(0) <= 2 * rows_per_tile<V>(4)) || v.I >= PROJECT_INPUTS);
     const int64_t chunk = v.scratch_layout.steps_projected;
