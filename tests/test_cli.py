@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lstm_fast import datasets
@@ -108,11 +109,17 @@ def test_bundled_series_by_default_in_this_folder(name: str, tmp_path: Path) -> 
     assert names(tmp_path) == FILES
 
 
-def test_model_file_loads(series: Path, tmp_path: Path) -> None:
+def test_model_file_forecasts_again(series: Path, tmp_path: Path) -> None:
+    from lstm_fast.forecast import Options, forecast, read_csv, write_files
+    from lstm_fast.forecast.network import roll
     from lstm_fast.models import load_model
 
-    assert main(["forecast", str(series), "-q", "-o", str(tmp_path / "out"), "--window", "9", *FAST]) == 0
-    assert load_model(tmp_path / "out" / "model.safetensors").input_shape == (None, 9, 2)
+    result = forecast(read_csv(series), Options(window=9, units=8, epochs=2))
+    write_files(result, tmp_path / "out")
+    model = load_model(tmp_path / "out" / "model.safetensors")
+    assert model.input_shape == (None, 9, 3)
+    again = roll(model, result.scaling, result.scaling.forward(result.series.values[None, -9:]), 12)[0]
+    np.testing.assert_array_equal(result.scaling.inverse(again), result.values)
 
 
 def test_missing_matplotlib(
