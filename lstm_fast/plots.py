@@ -47,7 +47,7 @@ def plot_history(history: Mapping[str, Sequence[float]], file: Target | None = N
     if ax is not None:
         names, figure, axes = names[:1], ax.figure, [ax]
     else:
-        figure = _figure(7.0, 0.6 + 2.9 * len(names))
+        figure = _figure(7.0, 0.6 + 2.9 * len(names), layout="constrained")
         axes = list(np.atleast_1d(figure.subplots(len(names), 1, sharex=True)))
     from matplotlib.ticker import MaxNLocator  # after _figure, which says what to do when there is no matplotlib
 
@@ -66,9 +66,9 @@ def plot_history(history: Mapping[str, Sequence[float]], file: Target | None = N
         shown = shown[np.isfinite(shown)]
         if len(shown) and shown.min() > 0 and shown.max() > 20 * shown.min():
             panel.set_yscale("log")
-        panel.set_ylabel(name)
+        panel.set_ylabel(name, color=INK)
         panel.legend(frameon=False, labelcolor=INK)
-    axes[-1].set_xlabel("epoch")
+    axes[-1].set_xlabel("epoch", color=INK)
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     if file is not None:
         _save(figure, file)
@@ -153,7 +153,7 @@ def _draw_parts(panel: Axes, result: Forecast, first: int) -> None:
     panel.margins(x=0.012)
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(width: float, height: float, layout: Any = None) -> Figure:
     """A figure with the Agg canvas, outside pyplot's list of open figures; a notebook shows it as a PNG."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -172,7 +172,7 @@ def _figure(width: float, height: float) -> Figure:
             _save(self, data)
             return data.getvalue()
 
-    figure = Picture(figsize=(width, height), dpi=_DPI, facecolor="white")
+    figure = Picture(figsize=(width, height), dpi=_DPI, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
