@@ -2,7 +2,6 @@
 #include "isa_row.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <initializer_list>
 
@@ -54,9 +53,9 @@ const lf_isa_row *selected = &lf_row_generic;
 
 const lf_kernels &kernels(int dtype) { return selected->kernels[dtype]; }
 
-// Workers that pay off: a team costs about as much as 200,000 fused multiply-adds on one core.
+// Workers that pay off: a share of one million multiply-adds takes 20 to 40 microseconds, several times a team.
 int worth(int threads, double multiply_adds) {
-    const double most = multiply_adds / 200000.0;
+    const double most = multiply_adds / 1e6;
     return most < 2.0 ? 1 : most < threads ? static_cast<int>(most) : threads;
 }
 
@@ -77,24 +76,19 @@ void fill_offsets(const lf_sequence *a, int64_t *offsets) {
 
 int64_t offsets_bytes(const lf_sequence *a) { return a->lengths ? (a->T + 1 + 7) / 8 * 64 : 0; }
 
-void run_sequence(const lf_sequence *a, lf_work work, double passes) {
+lf_status run_sequence(const lf_sequence *a, lf_work work, double passes) {
     lf_sequence args = *a;
-    lf_sequence_call call = {&args, nullptr};
+    const double I = static_cast<double>(a->weights->I), H = static_cast<double>(a->weights->H);
+    const double step_size = static_cast<double>(a->B) * 4.0 * H * (I + H), steps = 1e8 / (step_size + 1.0);
+    lf_sequence_call call = {&args, 1 + static_cast<int64_t>(steps), nullptr};
     if (a->lengths) {
         int64_t *offsets = static_cast<int64_t *>(a->scratch);
         fill_offsets(a, offsets);
         call.offsets = offsets;
         args.scratch = static_cast<char *>(a->scratch) + offsets_bytes(a);
     }
-    const double I = static_cast<double>(a->weights->I), H = static_cast<double>(a->weights->H);
-    const double work_size = passes * static_cast<double>(a->B) * static_cast<double>(a->T) * 4.0 * H * (I + H);
-    lf_run_team(worth(a->threads, work_size), work, &call);
-}
-
-double seconds_now() {
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+    const int threads = worth(a->threads, passes * static_cast<double>(a->T) * step_size);
+    return lf_run_team(threads, work, &call, a->interrupted) ? LF_OK : LF_INTERRUPTED;
 }
 
 volatile double probe_result;  // keeps the probes' work alive
@@ -155,8 +149,8 @@ int64_t lf_dense_scratch(const lf_dense *a) {
 }
 
 void lf_pack(const lf_weights *w) { lf_run_team(1, kernels(w->dtype).pack, w); }
-void lf_sequence_forward(const lf_sequence *a) { run_sequence(a, kernels(a->weights->dtype).forward, 1.0); }
-void lf_sequence_backward(const lf_sequence *a) { run_sequence(a, kernels(a->weights->dtype).backward, 2.0); }
+lf_status lf_sequence_forward(const lf_sequence *a) { return run_sequence(a, kernels(a->weights->dtype).forward, 1.0); }
+lf_status lf_sequence_backward(const lf_sequence *a) { return run_sequence(a, kernels(a->weights->dtype).backward, 2.0); }
 
 void lf_dense_forward(const lf_dense *a) {
     const double size = static_cast<double>(a->rows) * static_cast<double>(a->I) * static_cast<double>(a->O);
@@ -190,9 +184,9 @@ void lf_activation(int kind, int dtype, int64_t n, const void *x, void *y) {
 
 double lf_probe_fma(int dtype, double seconds) {
     double best = 0, keep;
-    for (const double end = seconds_now() + seconds; seconds_now() < end;) {
-        const double start = seconds_now(), flops = kernels(dtype).probe_fma(2000, &keep);
-        const double rate = 1e-9 * flops / (seconds_now() - start);
+    for (const double end = lf_seconds() + seconds; lf_seconds() < end;) {
+        const double start = lf_seconds(), flops = kernels(dtype).probe_fma(2000, &keep);
+        const double rate = 1e-9 * flops / (lf_seconds() - start);
         best = rate > best ? rate : best;
         probe_result = keep;
     }
@@ -202,10 +196,10 @@ double lf_probe_fma(int dtype, double seconds) {
 double lf_probe_read(const void *buffer, int64_t bytes, double seconds) {
     double best = 0, keep;
     const int64_t rounds = bytes > 0 ? 1 + 4000000 / bytes : 1;
-    for (const double end = seconds_now() + seconds; seconds_now() < end;) {
-        const double start = seconds_now();
+    for (const double end = lf_seconds() + seconds; lf_seconds() < end;) {
+        const double start = lf_seconds();
         kernels(LF_FLOAT32).probe_read(buffer, bytes / 4, rounds, &keep);
-        const double rate = 1e-9 * static_cast<double>(bytes) * static_cast<double>(rounds) / (seconds_now() - start);
+        const double rate = 1e-9 * static_cast<double>(bytes) * static_cast<double>(rounds) / (lf_seconds() - start);
         best = rate > best ? rate : best;
         probe_result = keep;
     }

@@ -7,6 +7,7 @@
 // What the workers of a recurrent call receive.
 struct lf_sequence_call {
     const lf_sequence *args;
+    int64_t poll_steps;      // steps between two looks at the clock, some milliseconds of work
     const int64_t *offsets;  // (T+1) first tape row of each step of a ragged batch; NULL: s*B
 };
 

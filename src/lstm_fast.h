@@ -22,6 +22,7 @@ enum { LF_FLOAT32 = 0, LF_FLOAT64 = 1 };
 typedef enum lf_status {
     LF_OK = 0,
     LF_TOO_LARGE,   /* a size does not fit 63 bits */
+    LF_INTERRUPTED, /* `interrupted` asked to stop; outputs are incomplete */
     LF_BAD_ISA,     /* LSTM_FAST_ISA names an unknown instruction set */
     LF_NO_ISA       /* LSTM_FAST_ISA names one that this CPU or build lacks */
 } lf_status;
@@ -51,6 +52,7 @@ typedef struct lf_sequence {
     int32_t reverse;           /* step s reads and writes position len-1-s */
     int32_t threads;           /* upper bound on workers, >= 1 */
     int32_t accumulate;        /* backward adds to dw_x, dw_h, db instead of overwriting them */
+    int (*interrupted)(void);  /* asked on the caller's thread about five times a second; nonzero: stop. May be NULL */
     const int64_t *lengths;    /* (B), 0 <= len <= T, or NULL (all T) */
     const int64_t *order;      /* (B): rows by descending length, or NULL when lengths is NULL */
 
@@ -115,8 +117,8 @@ int64_t lf_sequence_scratch(const lf_sequence *a);
 int64_t lf_dense_scratch(const lf_dense *a);
 
 void lf_pack(const lf_weights *w);
-void lf_sequence_forward(const lf_sequence *a);
-void lf_sequence_backward(const lf_sequence *a);
+lf_status lf_sequence_forward(const lf_sequence *a);     /* LF_OK or LF_INTERRUPTED */
+lf_status lf_sequence_backward(const lf_sequence *a);
 void lf_dense_forward(const lf_dense *a);
 void lf_dense_backward(const lf_dense *a);
 void lf_apply_update(const lf_update *u);

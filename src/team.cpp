@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -78,7 +79,7 @@ extern "C" int lf_get_num_threads(void) {
 
 void lf_barrier_wait(const lf_worker *w) {
     if (w->count == 1) return;
-    lf_barrier *b = w->barrier;
+    lf_team *b = w->team;
     const int generation = __atomic_load_n(&b->generation, __ATOMIC_ACQUIRE);
     if (__atomic_add_fetch(&b->arrived, 1, __ATOMIC_ACQ_REL) == w->count) {
         __atomic_store_n(&b->arrived, 0, __ATOMIC_RELAXED);
@@ -91,21 +92,39 @@ void lf_barrier_wait(const lf_worker *w) {
     }
 }
 
-void lf_run_team(int threads, lf_work work, const void *args) {
+double lf_seconds() {
+    timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+void lf_poll(const lf_worker *w, int64_t step) {
+    lf_team *team = w->team;
+    if (w->index != 0 || !team->interrupted) return;
+    const double now = lf_seconds();
+    if (team->next_question == 0) team->next_question = now + 0.2;
+    if (now < team->next_question) return;
+    team->next_question = now + 0.2;
+    if (team->interrupted()) __atomic_store_n(&team->stop_after, step, __ATOMIC_RELEASE);
+}
+
+bool lf_run_team(int threads, lf_work work, const void *args, int (*interrupted)(void)) {
     if (in_fork_child) threads = 1;
+    lf_team team;
+    team.interrupted = interrupted;
 #ifdef _OPENMP
     if (threads > 1) {
-        lf_barrier barrier = {0, 0};
 #pragma omp parallel num_threads(threads)
         {
             FlushSubnormals flush;
-            const lf_worker w = {omp_get_thread_num(), omp_get_num_threads(), &barrier};
+            const lf_worker w = {omp_get_thread_num(), omp_get_num_threads(), &team};
             work(args, &w);
         }
-        return;
+        return team.stop_after == INT64_MAX;
     }
 #endif
     FlushSubnormals flush;
-    const lf_worker alone = {0, 1, nullptr};
+    const lf_worker alone = {0, 1, &team};
     work(args, &alone);
+    return team.stop_after == INT64_MAX;
 }

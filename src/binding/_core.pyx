@@ -7,6 +7,7 @@ method has four beats: locals, checks, one C call, return. Objects own their scr
 import os
 
 cimport cython
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove
@@ -24,7 +25,7 @@ cdef extern from "sys/mman.h" nogil:
 cdef extern from "lstm_fast.h" nogil:
     enum: LF_FLOAT32, LF_FLOAT64, LF_LINEAR, LF_RELU, LF_TANH, LF_SIGMOID, LF_SGD, LF_ADAM, LF_RMSPROP, LF_MSE, LF_MAE
     ctypedef enum lf_status:
-        LF_OK, LF_TOO_LARGE, LF_BAD_ISA, LF_NO_ISA
+        LF_OK, LF_TOO_LARGE, LF_INTERRUPTED, LF_BAD_ISA, LF_NO_ISA
     ctypedef struct lf_seq:
         void *data
         int64_t stride_b, stride_t
@@ -39,6 +40,7 @@ cdef extern from "lstm_fast.h" nogil:
         const lf_weights *weights
         int64_t B, T
         int32_t training, reverse, threads, accumulate
+        int (*interrupted)() noexcept
         const int64_t *lengths
         const int64_t *order
         lf_seq x, y, dy, dx
@@ -89,8 +91,8 @@ cdef extern from "lstm_fast.h" nogil:
     int64_t lf_sequence_scratch(const lf_sequence *)
     int64_t lf_dense_scratch(const lf_dense *)
     void lf_pack(const lf_weights *)
-    void lf_sequence_forward(const lf_sequence *)
-    void lf_sequence_backward(const lf_sequence *)
+    lf_status lf_sequence_forward(const lf_sequence *)
+    lf_status lf_sequence_backward(const lf_sequence *)
     void lf_dense_forward(const lf_dense *)
     void lf_dense_backward(const lf_dense *)
     void lf_apply_update(const lf_update *)
@@ -231,6 +233,23 @@ cdef inline int series(lf_seq *out, object a, int dtype, int64_t B, int64_t T, i
     return 0
 
 
+cdef int interrupted() noexcept with gil:
+    """Asked by the caller's worker while the GIL is released: runs pending signal handlers; 1 if one raised."""
+    try:
+        PyErr_CheckSignals()
+    except BaseException as e:
+        pending.append(e)
+        return 1
+    return 0
+
+
+cdef list pending = []  # what signal handlers raised inside a call
+
+
+cdef int raise_pending() except -1:
+    raise pending.pop() if pending else KeyboardInterrupt()
+
+
 cdef int32_t thread_count(int64_t n) noexcept:
     if n <= 0:
         n = lf_get_num_threads()
@@ -297,6 +316,7 @@ cdef class Sequence:
         self.weights = weights
         self.requested_threads = num_threads
         self.a.weights = &weights.w
+        self.a.interrupted = interrupted
         self.a.B, self.a.T, self.a.training, self.a.reverse = B, T, training, reverse
         if lengths is not None:
             self.set_lengths(lengths)
@@ -375,9 +395,13 @@ cdef class Sequence:
         if a.c == NULL:
             a.c = self.own_c
         self.busy = True
+        self.recorded = False
+        cdef lf_status status
         with nogil:
-            lf_sequence_forward(a)
+            status = lf_sequence_forward(a)
         self.busy = False
+        if status == LF_INTERRUPTED:
+            raise_pending()
         self.recorded = a.training
 
     def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False):
@@ -407,9 +431,12 @@ cdef class Sequence:
         a.accumulate = accumulate
         self.recorded = False
         self.busy = True
+        cdef lf_status status
         with nogil:
-            lf_sequence_backward(a)
+            status = lf_sequence_backward(a)
         self.busy = False
+        if status == LF_INTERRUPTED:
+            raise_pending()
 
 
 cdef dict ACTIVATIONS = {"linear": LF_LINEAR, "relu": LF_RELU, "tanh": LF_TANH, "sigmoid": LF_SIGMOID}

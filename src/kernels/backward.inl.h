@@ -148,10 +148,14 @@ template <class V> void sequence_backward(const void *args, const lf_worker *w) 
         const int64_t going = v.my_rows(s + 1), rows = v.my_rows(s);
         backward.step(s, 0, going, true);
         backward.step(s, going, rows, false);
+        const int64_t done = v.steps - 1 - s;
+        if ((done + 1) % call.poll_steps == 0) lf_poll(w, done);
         if (v.split_units) lf_barrier_wait(w);
+        if (lf_stops(w, done)) break;
     }
-    backward.initial_state();
     lf_barrier_wait(w);
+    if (lf_stops(w, v.steps)) return;
+    backward.initial_state();
     const int64_t R = v.tape_row(v.steps);
     if (a.dx.data) {
         input_gradient<V>(v, R * w->index / w->count, R * (w->index + 1) / w->count);

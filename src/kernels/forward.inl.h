@@ -136,7 +136,9 @@ template <class V, bool Training> inline void forward_rows(const lf_sequence_cal
         if (project && s % chunk == 0 && v.my_rows(s) > 0)
             forward.project(s, smaller(v.steps, s + chunk), v.scratch + v.scratch_layout.projected);
         forward.step(s);
+        if ((s + 1) % call.poll_steps == 0) lf_poll(w, s);
         if (v.split_units) lf_barrier_wait(w);
+        if (lf_stops(w, s)) return;
     }
     finish_rows<V, Training>(v);
 }

@@ -124,7 +124,9 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                     }
                 }
             }
+            lf_poll(worker, k0);
             lf_barrier_wait(worker);  // before a_pack is overwritten
+            if (lf_stops(worker, k0)) return;
         }
     }
 }
