@@ -1,0 +1,42 @@
+"""Predictions and loss curves equal those of Keras 3, stored by goldens/make_keras.py; the tests need no Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras_models
+import numpy as np
+import pytest
+
+import lstm_fast
+
+PREDICTION = 1e-5  # before training, float32
+CURVE = 1e-3  # loss and metrics over 100 updates, relative to max(1, value)
+AFTER = 3e-2  # predictions after them: rounding grows along directions that the loss does not see
+GOLDENS = Path(__file__).parent / "goldens" / "keras.npz"
+
+
+@pytest.fixture(scope="module")
+def goldens() -> dict[str, Any]:
+    with np.load(GOLDENS) as stored:
+        return dict(stored)
+
+
+def test_every_case_is_stored(goldens: dict[str, Any]) -> None:
+    assert {key.split("/")[0] for key in goldens} - {"keras_version"} == set(keras_models.CASES)
+
+
+@pytest.mark.parametrize("name", keras_models.CASES)
+def test_keras(name: str, goldens: dict[str, Any]) -> None:
+    want = {key.partition("/")[2]: a for key, a in goldens.items() if key.startswith(f"{name}/")}
+    weights = [want[key] for key in sorted(want) if key.startswith("weight_")]
+    got = keras_models.run(lstm_fast, name, weights)
+    assert set(got) == set(want)
+    for key, value in want.items():
+        a = np.asarray(got[key], np.float64)
+        assert a.shape == value.shape, key
+        error = float(np.max(np.abs(a - value) / np.maximum(1, np.abs(value)), initial=0))
+        limit = PREDICTION if key == "before" or key.startswith("weight_") else AFTER if key == "after" else CURVE
+        print(f"{name} {key}: {error:.1e} (limit {limit:.0e})")
+        assert error <= limit, f"{name}: {key} differs from Keras by {error:.2e}"
