@@ -55,7 +55,7 @@ class Case:
 
     B: int
     T: int
-    I: int  # noqa: E741 (the letter of the shape alphabet)
+    I: int
     H: int
     mode: str
     dtype: str = "float32"
@@ -79,7 +79,7 @@ class Case:
     def data(self) -> Data:
         """Random inputs, the same in every process: x and dy standard normal, weights uniform in +-1/sqrt(H)."""
         rng = np.random.default_rng([20, self.B, self.T, self.I, self.H])
-        B, T, I, H = self.shape  # noqa: E741
+        B, T, I, H = self.shape
         bound = H**-0.5
 
         def uniform(*shape: int) -> NDArray[Any]:
@@ -107,7 +107,7 @@ def parse_shapes(text: str) -> list[tuple[int, int, int, int]]:
     shapes: list[tuple[int, int, int, int]] = []
     for item in filter(None, (part.strip() for part in text.split(";"))):
         try:
-            B, T, I, H = (int(number) for number in item.split(","))  # noqa: E741
+            B, T, I, H = (int(number) for number in item.split(","))
         except ValueError:
             raise ValueError(f"bench: expected --shapes as 'B,T,I,H;B,T,I,H', received {item!r}") from None
         if min(B, T, I, H) < 1:

@@ -156,7 +156,7 @@ class Limits:
         recurrence reads w_h (16 H H bytes in float32) at each of T steps, forward and again backward. Latency and
         activations are not counted: shapes with few hidden units cannot reach this bound.
         """
-        B, T, I, H = case.shape  # noqa: E741
+        B, T, I, H = case.shape
         peak = 1e9 * self.gflops * 4 / case.itemsize
         w_x, w_h = 4 * I * H * case.itemsize, 4 * H * H * case.itemsize  # bytes
         projection = max(8 * B * T * I * H / peak, self.read_seconds(w_x))

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_fast import _core, functional, layers
-from lstm_fast import set_num_threads
+from lstm_fast import _core, functional, layers, set_num_threads
 
 from ..cases import Case
 

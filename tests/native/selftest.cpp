@@ -1,0 +1,307 @@
+// Runs the kernels through the C contract alone, without Python, and prints one hash per case.
+//
+//   selftest --list        the instruction sets of this build and CPU, best first
+//   selftest ISA           one line per case: FNV-1a (64 bits) over the bytes of all its outputs
+//
+// Every ISA must print the same lines: `check` compares them across machines, emulators and sanitizers. Inputs come from an
+// integer generator and stay far from subnormals, which ARM and x86 flush before and after rounding respectively. Each
+// case runs with one and with two workers, and the bits must agree. Every array is its own allocation of exactly the
+// contract's size, so that a sanitizer sees the first byte beyond it; outputs start as NaN, so that one left out is found.
+#include "lstm_fast.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+int failures = 0;
+
+void expect(bool good, const char *name, const char *what) {
+    if (good) return;
+    std::fprintf(stderr, "selftest: %s: %s\n", name, what);
+    ++failures;
+}
+
+// Uniform in [-scale, scale), on a grid of 2^-23 so that float32 and float64 see the same draws.
+class Random {
+    uint64_t state_;
+
+public:
+    explicit Random(uint64_t seed) : state_(seed * 2862933555777941757ull + 3037000493ull) {}
+    double operator()(double scale) {
+        state_ = state_ * 6364136223846793005ull + 1442695040888963407ull;
+        return scale * (static_cast<double>(state_ >> 40) / 8388608.0 - 1.0);
+    }
+};
+
+// `bytes` of its own, 64-byte aligned, no slack at the end.
+class Buffer {
+    void *p_ = nullptr;
+    size_t bytes_;
+
+public:
+    explicit Buffer(int64_t bytes) : bytes_(static_cast<size_t>(bytes)) {
+        if (bytes < 0 || posix_memalign(&p_, 64, bytes_)) std::abort();
+        std::memset(p_, 0xff, bytes_);  // NaN
+    }
+    Buffer(const Buffer &) = delete;
+    ~Buffer() { std::free(p_); }
+    void *get() const { return p_; }
+    size_t bytes() const { return bytes_; }
+};
+
+template <class T> class Array : public Buffer {
+public:
+    explicit Array(int64_t n) : Buffer(n * static_cast<int64_t>(sizeof(T))) {}
+    Array(int64_t n, Random &random, double scale) : Array(n) {
+        for (int64_t k = 0; k < n; ++k) (*this)[k] = static_cast<T>(random(scale));
+    }
+    T &operator[](int64_t k) const { return static_cast<T *>(get())[k]; }
+    int64_t size() const { return static_cast<int64_t>(bytes() / sizeof(T)); }
+};
+
+class Hash {
+    uint64_t value_ = 14695981039346656037ull;
+    const char *name_;
+
+public:
+    explicit Hash(const char *name) : name_(name) {}
+    uint64_t value() const { return value_; }
+    template <class T> void add(const T *p, int64_t n, const char *what) {
+        for (int64_t k = 0; k < n; ++k) expect(!std::isnan(p[k]), name_, what);
+        const unsigned char *byte = reinterpret_cast<const unsigned char *>(p);
+        for (size_t k = 0; k < static_cast<size_t>(n) * sizeof(T); ++k) value_ = (value_ ^ byte[k]) * 1099511628211ull;
+    }
+    template <class T> void add(const Array<T> &a, const char *what) { add(&a[0], a.size(), what); }
+};
+
+template <class T> constexpr int dtype_of() { return sizeof(T) == 4 ? LF_FLOAT32 : LF_FLOAT64; }
+
+enum Option { REVERSE = 1, RAGGED = 2, NO_STATE = 4, NO_BIAS = 8, TIME_MAJOR = 16, LAST_ONLY = 32, FEW_GRADIENTS = 64, ACCUMULATE = 128 };
+
+struct SequenceCase {
+    int64_t B, T, I, H;
+    int options;
+};
+
+// Every dimension meets every tile height, lane count, mask, block size and option; two workers share the larger ones, by
+// rows (19 x 4 x 65 x 70) and by units (2 x 15 x 65 x 130).
+const SequenceCase sequences[] = {
+    {1, 1, 1, 1, 0}, {1, 9, 7, 5, NO_STATE}, {2, 3, 0, 5, 0}, {2, 5, 1, 17, REVERSE}, {3, 4, 7, 1, RAGGED},
+    {3, 9, 1, 33, TIME_MAJOR}, {4, 3, 600, 17, 0}, {4, 6, 65, 5, RAGGED | REVERSE}, {5, 2, 7, 70, LAST_ONLY},
+    {5, 50, 5, 70, 0}, {5, 60, 4, 17, RAGGED | NO_BIAS}, {6, 7, 65, 33, NO_STATE | NO_BIAS | REVERSE}, {7, 5, 0, 17, RAGGED | LAST_ONLY},
+    {7, 1, 65, 70, FEW_GRADIENTS}, {8, 4, 1, 16, ACCUMULATE}, {9, 5, 7, 33, RAGGED | REVERSE | TIME_MAJOR}, {11, 3, 600, 5, RAGGED},
+    {12, 5, 13, 32, 0}, {13, 9, 7, 17, RAGGED | FEW_GRADIENTS}, {13, 2, 65, 1, ACCUMULATE | REVERSE}, {16, 3, 16, 64, TIME_MAJOR | LAST_ONLY},
+    {17, 8, 1, 5, RAGGED | NO_STATE}, {19, 4, 65, 70, RAGGED}, {19, 9, 7, 33, TIME_MAJOR | ACCUMULATE | REVERSE},
+    {19, 2, 600, 33, FEW_GRADIENTS | NO_STATE}, {2, 15, 65, 130, 0}, {1, 5, 3, 150, RAGGED | REVERSE}, {97, 3, 7, 9, RAGGED | TIME_MAJOR},
+    {3, 0, 7, 5, 0}, {0, 3, 7, 5, 0},
+};
+
+template <class T> uint64_t run_sequence(const SequenceCase &c, int threads, const char *name) {
+    const int64_t B = c.B, T_ = c.T, I = c.I, H = c.H;
+    const bool state = !(c.options & NO_STATE), few = c.options & FEW_GRADIENTS, last_only = c.options & LAST_ONLY;
+    Random random(static_cast<uint64_t>(B + 100 * T_ + 10007 * I + 1000003 * H));
+    const double s = 1.5 / std::sqrt(static_cast<double>(I + H));
+    Hash hash(name);
+
+    Array<int64_t> lengths(B), order(B);
+    int64_t R = B * T_;
+    if (c.options & RAGGED) {
+        R = 0;
+        for (int64_t b = 0; b < B; ++b) R += lengths[b] = (b * 7 + 3) % (T_ + 1);
+        int64_t at = 0;
+        for (int64_t n = T_; n >= 0; --n)
+            for (int64_t b = 0; b < B; ++b)
+                if (lengths[b] == n) order[at++] = b;
+    }
+    const Array<T> w_x(I * 4 * H, random, s), w_h(H * 4 * H, random, s), b(4 * H, random, 1.0);
+    const Array<T> x(B * T_ * I, random, 2.0), h0(B * H, random, 1.0), c0(B * H, random, 2.0);
+    const Array<T> dy(B * T_ * H, random, 1.0), dh(B * H, random, 1.0), dc(B * H, random, 1.0);
+    const Array<T> y(B * T_ * H), h(B * H), cell(B * H), dx(B * T_ * I), dh0(B * H), dc0(B * H);
+    const Array<T> dw_x(I * 4 * H), dw_h(H * 4 * H), db(4 * H);
+
+    lf_weights w = {};
+    w.I = I, w.H = H, w.dtype = dtype_of<T>(), w.backward = few ? 1 : 3;
+    w.w_x = w_x.get(), w.w_h = w_h.get(), w.b = c.options & NO_BIAS ? nullptr : b.get();
+    const Buffer panels(lf_weights_bytes(&w));
+    w.panels = panels.get();
+    lf_pack(&w);
+
+    const auto series = [&](const Array<T> &a, int64_t F) {
+        return c.options & TIME_MAJOR ? lf_seq{a.get(), F, B * F} : lf_seq{a.get(), T_ * F, F};
+    };
+    lf_sequence a = {};
+    a.weights = &w, a.B = B, a.T = T_, a.threads = threads, a.reverse = c.options & REVERSE ? 1 : 0;
+    if (c.options & RAGGED) a.lengths = &lengths[0], a.order = &order[0];
+    a.x = series(x, I);
+    if (!last_only) a.y = series(y, H);
+    a.h0 = state ? h0.get() : nullptr, a.c0 = state ? c0.get() : nullptr;
+    a.h = h.get(), a.c = cell.get();
+    uint64_t inference;
+    {
+        const Buffer scratch(lf_sequence_scratch(&a));
+        a.scratch = scratch.get();
+        expect(lf_sequence_forward(&a) == LF_OK, name, "forward's status");
+        Hash forward(name);
+        if (!last_only) forward.add(y, "y is NaN");
+        forward.add(h, "h is NaN"), forward.add(cell, "c is NaN");
+        inference = forward.value();
+        std::memset(y.get(), 0xff, y.bytes()), std::memset(h.get(), 0xff, h.bytes()), std::memset(cell.get(), 0xff, cell.bytes());
+    }
+    const Buffer tape_gates(R * 4 * H * static_cast<int64_t>(sizeof(T))), tape_cells(R * H * static_cast<int64_t>(sizeof(T)));
+    a.training = 1;
+    a.tape_gates = tape_gates.get(), a.tape_cells = tape_cells.get();
+    const Buffer scratch(lf_sequence_scratch(&a));
+    a.scratch = scratch.get();
+    expect(lf_sequence_forward(&a) == LF_OK, name, "forward's status");
+    if (!last_only) hash.add(y, "y is NaN");
+    hash.add(h, "h is NaN"), hash.add(cell, "c is NaN");
+    expect(hash.value() == inference, name, "training and inference differ");
+
+    if (!last_only) a.dy = series(dy, H);
+    a.dh = dh.get(), a.dc = few ? nullptr : dc.get();
+    if (!few) a.dx = series(dx, I), a.dh0 = dh0.get(), a.dc0 = dc0.get();
+    a.dw_x = dw_x.get(), a.dw_h = dw_h.get(), a.db = db.get();
+    if (c.options & ACCUMULATE) {
+        a.accumulate = 1;
+        for (const Array<T> *g : {&dw_x, &dw_h, &db})
+            for (int64_t k = 0; k < g->size(); ++k) (*g)[k] = static_cast<T>(random(1.0));
+    }
+    expect(lf_sequence_backward(&a) == LF_OK, name, "backward's status");
+    if (!few) hash.add(dx, "dx is NaN"), hash.add(dh0, "dh0 is NaN"), hash.add(dc0, "dc0 is NaN");
+    hash.add(dw_x, "dw_x is NaN"), hash.add(dw_h, "dw_h is NaN"), hash.add(db, "db is NaN");
+    return hash.value();
+}
+
+struct DenseCase {
+    int64_t rows, I, O;
+    int activation;
+    bool bias, accumulate;
+};
+
+const DenseCase denses[] = {
+    {1, 1, 1, LF_LINEAR, true, false}, {5, 7, 3, LF_RELU, true, false}, {19, 70, 17, LF_TANH, false, false},
+    {300, 17, 33, LF_SIGMOID, true, true}, {3, 600, 5, LF_LINEAR, true, false}, {2, 3, 530, LF_TANH, true, false},
+    {7, 3100, 3, LF_RELU, false, true}, {600, 9, 65, LF_LINEAR, true, false}, {4, 0, 5, LF_SIGMOID, true, false},
+    {0, 7, 3, LF_LINEAR, true, false}, {600, 65, 70, LF_TANH, true, false},
+};
+
+template <class T> uint64_t run_dense(const DenseCase &c, int threads, const char *name) {
+    Random random(static_cast<uint64_t>(c.rows + 1009 * c.I + 1000003 * c.O));
+    const Array<T> x(c.rows * c.I, random, 2.0), w(c.I * c.O, random, 1.5 / std::sqrt(1.0 + static_cast<double>(c.I)));
+    const Array<T> b(c.O, random, 1.0), dy(c.rows * c.O, random, 1.0), y(c.rows * c.O), dx(c.rows * c.I);
+    const Array<T> dw(c.I * c.O, random, 1.0), db(c.O, random, 1.0);
+    lf_dense a = {};
+    a.rows = c.rows, a.I = c.I, a.O = c.O, a.dtype = dtype_of<T>(), a.activation = c.activation, a.threads = threads;
+    a.accumulate = c.accumulate;
+    a.x = x.get(), a.w = w.get(), a.b = c.bias ? b.get() : nullptr, a.y = y.get();
+    const Buffer scratch(lf_dense_scratch(&a));
+    a.scratch = scratch.get();
+    lf_dense_forward(&a);
+    Hash hash(name);
+    hash.add(y, "y is NaN");
+    a.dy = dy.get(), a.dx = dx.get(), a.dw = dw.get(), a.db = c.bias ? db.get() : nullptr;
+    lf_dense_backward(&a);
+    hash.add(dx, "dx is NaN"), hash.add(dw, "dw is NaN"), hash.add(db, "db is NaN");
+    return hash.value();
+}
+
+const char *const rules[] = {"sgd", "adam", "rmsprop"};
+
+template <class T> uint64_t run_update(int rule, bool extras, int64_t n, const char *name) {
+    Random random(static_cast<uint64_t>(n + rule));
+    const Array<T> p(n, random, 1.0), g(n, random, 1.0), m(n, random, 0.1), v(n, random, 0.1), extra(n, random, 0.01);
+    for (int64_t k = 0; k < n; ++k) v[k] = std::fabs(v[k]) + static_cast<T>(0.125);  // mean squares
+    lf_update u = {};
+    u.rule = rule, u.dtype = dtype_of<T>(), u.nesterov = extras, u.n = n, u.step = 7;
+    u.p = p.get(), u.g = g.get(), u.v = v.get();
+    u.m = rule == LF_ADAM || extras ? m.get() : nullptr;
+    u.extra = extras && rule != LF_SGD ? extra.get() : nullptr;
+    u.lr = 0.01, u.beta_1 = 0.9, u.beta_2 = 0.999, u.epsilon = 1e-7, u.momentum = 0.9, u.weight_decay = extras ? 0.004 : 0.0;
+    lf_apply_update(&u);
+    Hash hash(name);
+    hash.add(p, "p is NaN"), hash.add(m, "m is NaN"), hash.add(v, "v is NaN"), hash.add(extra, "extra is NaN");
+    return hash.value();
+}
+
+template <class T> uint64_t run_activation(int kind, const char *name) {
+    const int64_t n = 4001;  // -20 to 20
+    const Array<T> x(n), y(n);
+    for (int64_t k = 0; k < n; ++k) x[k] = static_cast<T>((static_cast<double>(k) - 2000.0) / 100.0);
+    lf_activation(kind, dtype_of<T>(), n, x.get(), y.get());
+    Hash hash(name);
+    hash.add(y, "y is NaN");
+    return hash.value();
+}
+
+template <class T> uint64_t run_loss(int kind, const char *name) {
+    const int64_t rows = 13, width = 7;
+    Random random(static_cast<uint64_t>(kind) + 5);
+    const Array<T> y_true(rows * width, random, 1.0), y_pred(rows * width, random, 1.0), weight(rows, random, 1.0), dpred(rows * width);
+    const Array<double> value(2);
+    value[0] = lf_loss(kind, dtype_of<T>(), rows, width, y_true.get(), y_pred.get(), weight.get(), dpred.get());
+    value[1] = lf_sum_of_squares(dtype_of<T>(), dpred.size(), dpred.get());
+    Hash hash(name);
+    hash.add(value, "loss is NaN"), hash.add(dpred, "dpred is NaN");
+    return hash.value();
+}
+
+// Prints the hash of run(threads, name), which one and two workers must agree on.
+template <class Run> void report(const char *name, Run run) {
+    const uint64_t one = run(1), two = run(2);
+    expect(one == two, name, "one and two workers differ");
+    std::printf("%-40s %016llx\n", name, static_cast<unsigned long long>(one));
+    std::fflush(stdout);
+}
+
+template <class T> void run_all(const char *type) {
+    char name[96];
+    for (const SequenceCase &c : sequences) {
+        std::snprintf(name, sizeof name, "lstm %s B%d T%d I%d H%d options%d", type, static_cast<int>(c.B),
+                      static_cast<int>(c.T), static_cast<int>(c.I), static_cast<int>(c.H), c.options);
+        report(name, [&](int threads) { return run_sequence<T>(c, threads, name); });
+    }
+    for (const DenseCase &c : denses) {
+        std::snprintf(name, sizeof name, "dense %s rows%d I%d O%d activation%d", type, static_cast<int>(c.rows),
+                      static_cast<int>(c.I), static_cast<int>(c.O), c.activation);
+        report(name, [&](int threads) { return run_dense<T>(c, threads, name); });
+    }
+    for (int rule : {LF_SGD, LF_ADAM, LF_RMSPROP})
+        for (int64_t n : {1, 7, 67}) {
+            std::snprintf(name, sizeof name, "%s %s n%d", rules[rule], type, static_cast<int>(n));
+            report(name, [&](int) { return run_update<T>(rule, n != 7, n, name); });
+        }
+    for (int kind : {LF_RELU, LF_TANH, LF_SIGMOID}) {
+        std::snprintf(name, sizeof name, "activation %s %d", type, kind);
+        report(name, [&](int) { return run_activation<T>(kind, name); });
+    }
+    for (int kind : {LF_MSE, LF_MAE}) {
+        std::snprintf(name, sizeof name, "loss %s %d", type, kind);
+        report(name, [&](int) { return run_loss<T>(kind, name); });
+    }
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+    lf_init();
+    if (argc != 2) {
+        std::fprintf(stderr, "usage: selftest --list | ISA\n");
+        return 2;
+    }
+    if (std::strcmp(argv[1], "--list") == 0) {
+        for (int k = 0; k < lf_isa_count(); ++k) std::puts(lf_isa_name(k));
+        return 0;
+    }
+    if (lf_select_isa(argv[1]) != LF_OK || std::strcmp(lf_isa(), argv[1]) != 0) {
+        std::fprintf(stderr, "selftest: %s does not run on this build and CPU\n", argv[1]);
+        return 2;
+    }
+    std::fprintf(stderr, "selftest: running %s, OpenMP %s\n", lf_isa(), lf_openmp() ? "on" : "off");
+    run_all<float>("float32");
+    run_all<double>("float64");
+    return failures ? 1 : 0;
+}
