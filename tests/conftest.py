@@ -13,9 +13,20 @@ import numpy as np
 import pytest
 
 TESTS = Path(__file__).parent
+# The checkout's lstm_fast/ has no compiled core: the tests mean the installed package, also under `python -m pytest`.
+sys.path[:] = [p for p in sys.path if Path(p).resolve() != TESTS.parent]
 sys.path.insert(0, str(TESTS))  # problems.py, tolerances.py
 
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _outside_the_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """`python -c` and `python -m` look for packages in the working directory first: not the checkout's, for the same reason."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("work"))
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture
