@@ -1,7 +1,7 @@
 """Writes keras.npz: weights, predictions and loss curves of tests/keras_models.py from Keras 3.
 
-Run `KERAS_BACKEND=jax python tests/goldens/make_keras.py [case ...]` where Keras is installed; commit the .npz file. With cases
-named, the others are kept as they are.
+Run `KERAS_BACKEND=jax python tests/goldens/make_keras.py [case ...]` where Keras is installed; commit the .npz file.
+With cases named, the others are kept as they are.
 """
 
 from __future__ import annotations
