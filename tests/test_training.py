@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import doctest
+import importlib
+import pickle
 import warnings
 from typing import Any
 
@@ -380,6 +384,94 @@ def test_parameters_share_one_buffer() -> None:
     assert all(np.shares_memory(p.array, store.values) and np.shares_memory(p.grad, store.grads) for p in model.weights)
     assert model.optimizer.p.base is not None
     assert np.shares_memory(model.optimizer.p, store.values)
+
+
+@pytest.mark.parametrize("fresh", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_learn_on_by_themselves(fresh: Any) -> None:
+    """joblib and scikit-learn copy estimators this way; model files hold no pickle."""
+    x, y = rows()
+    model = tutorial()
+    model.fit(x, y, epochs=2, verbose=0)
+    twin = fresh(model)
+    before = model.get_weights()
+    got = twin.fit(x, y, epochs=3, verbose=0).history["loss"]
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
+    assert model.fit(x, y, epochs=3, verbose=0).history["loss"] == got
+    assert np.array_equal(model.predict(x), twin.predict(x))
+
+
+PROGRAM = """
+import numpy as np
+from tensorflow.keras.models import Sequential, load_model
+from tensorflow.keras.layers import LSTM, Dense, Dropout
+from tensorflow.keras.optimizers import Adam
+from tensorflow.keras.callbacks import EarlyStopping, ModelCheckpoint
+from tensorflow.keras.utils import set_random_seed
+import tensorflow.keras as keras
+
+set_random_seed(7)
+series = np.sin(np.arange(120) / 6).reshape(-1, 1)
+look_back = 10
+X = np.array([series[i : i + look_back] for i in range(len(series) - look_back)])
+Y = series[look_back:]
+X = np.reshape(X, (X.shape[0], X.shape[1], 1))
+model = Sequential()
+model.add(LSTM(units=12, return_sequences=True, input_shape=(X.shape[1], 1)))
+model.add(Dropout(0.1))
+model.add(LSTM(8))
+model.add(Dense(1))
+model.compile(loss="mean_squared_error", optimizer=Adam(learning_rate=0.01), metrics=["mae"])
+model.summary()
+saver = ModelCheckpoint("best.keras", monitor="val_loss", save_best_only=True, verbose=0)
+history = model.fit(X, Y, epochs=15, batch_size=8, validation_split=0.2, verbose=0,
+                    callbacks=[EarlyStopping(monitor="val_loss", patience=20), saver])
+best = load_model("best.keras")
+print(round(min(history.history["val_loss"]) / best.evaluate(X[88:], Y[88:], verbose=0)[0], 4))
+print(best.predict(X[:3], verbose=0).shape, keras.Sequential is Sequential, history.history["loss"][-1] < 0.1)
+"""
+
+
+def test_a_program_for_tensorflow_runs(tmp_path: Any, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = PROGRAM.replace("tensorflow.keras", "lstm_fast").replace("from keras", "from lstm_fast")
+    exec(compile(text, "program", "exec"), {"__name__": "program"})
+    assert capsys.readouterr().out.splitlines()[-2:] == ["1.0", "(3, 1) True True"]
+
+
+MODULES = (
+    "activations callbacks config initializers layers.dense layers.input layers.lstm layers.merging layers.simple "
+    "layers.time_distributed losses.regression losses.classification models.model models.sequential "
+    "optimizers.rules utils.categorical utils.random"
+)
+
+
+@pytest.mark.parametrize("name", MODULES.split())
+def test_examples_in_docstrings(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"lstm_fast.{name}")).failed == 0
+
+
+def test_history_draws_itself(tmp_path: Any) -> None:
+    pytest.importorskip("matplotlib")
+    history = tutorial().fit(*rows(), epochs=3, validation_split=0.5, verbose=0)
+    history.plot(tmp_path / "history.png")
+    assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_everything_is_reached_from_the_root_and_quickly(python: Any) -> None:
+    code = """
+import time
+start = time.perf_counter()
+import lstm_fast as lf
+lf.models.Sequential, lf.layers.LSTM, lf.optimizers.schedules, lf.losses, lf.metrics, lf.callbacks, lf.initializers
+lf.utils.to_categorical, lf.Model, lf.Input, lf.load_model, lf.lstm, lf.threads, lf.show_versions, lf.reference
+print(time.perf_counter() - start)
+import sys
+print([m for m in ("matplotlib", "tqdm", "torch", "scipy", "pandas", "safetensors") if m in sys.modules])
+"""
+    seconds, heavy = python(code).stdout.splitlines()
+    print(f"import with NumPy and all parts: {1e3 * float(seconds):.0f} ms")
+    assert float(seconds) < 2  # 0.15 on a quiet machine
+    assert heavy == "[]"
 
 
 def test_sequential_grows_and_shrinks() -> None:

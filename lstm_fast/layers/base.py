@@ -43,6 +43,7 @@ class Layer:
     inputs_min: ClassVar[int] = 1
     inputs_max: ClassVar[int | None] = 1
     input_dtype: ClassVar[str | None] = None  # None: that of the layer
+    transient: ClassVar[frozenset[str]] = frozenset({"_local"})  # attributes that a copy does not take over
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -286,12 +287,16 @@ class Layer:
             raise AttributeError(f"{self.label}: has no {what} before it is called on a symbolic tensor")
         return self.nodes[0]
 
+    # copies (copy.deepcopy, joblib): plans and packed weights are made anew, views find a common buffer again
+
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_local"}
+        return {k: v for k, v in self.__dict__.items() if k not in self.transient}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._local = _Local()
+        if self.own_weights:
+            Store(self.own_weights, self.dtype)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

@@ -48,6 +48,8 @@ class LSTM(Layer):
     """
 
     inputs_max: ClassVar[int | None] = 3
+    transient: ClassVar[frozenset[str]] = frozenset({"_local", "_packed"})
+    _packed: tuple[int, Any] = (0, None)  # store version, _core.Weights; replaced as one
 
     def __init__(
         self,
@@ -99,7 +101,6 @@ class LSTM(Layer):
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.states: list[Array] | None = None  # h, c (B,H) of the last batch, when stateful
-        self._packed: tuple[int, Any] = (0, None)  # store version, _core.Weights; replaced as one
 
     def _refuse(self, condition: bool, what: str, supported: str) -> None:
         if condition:
@@ -183,9 +184,7 @@ class LSTM(Layer):
 
     def reset_states(self) -> None:
         """Start the next batch of a stateful layer from zeros."""
-        if self.states is not None:
-            for s in self.states:
-                s.fill(0)
+        self.states = None
 
     reset_state = reset_states
 

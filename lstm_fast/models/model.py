@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class Model(Trainer, Layer):
         (3, 1)
     """
 
+    transient: ClassVar[frozenset[str]] = frozenset({"_local", "_store", "_steps"})
+
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
         if type(self) is Model or inputs is not None:
             if inputs is None or outputs is None:
@@ -71,6 +73,10 @@ class Model(Trainer, Layer):
             raise ValueError(f"{self.label}: has no shapes yet; give its first layer an input_shape, start with Input, "
                              "or call build(input_shape)")  # fmt: skip
         return self._graph
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "_store": None})
+        self.reset_steps()
 
     # structure
 

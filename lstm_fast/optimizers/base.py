@@ -60,6 +60,7 @@ class Optimizer:
         self.learning_rate = learning_rate
         self.store: Store | None = None
         self.state: dict[str, Array] = {}
+        self._carried: dict[str, list[tuple[Parameter, Array]]] = {}  # of a copy, until it is built
         self.p = self.g = np.zeros(0, np.float32)
 
     @property
@@ -82,7 +83,7 @@ class Optimizer:
         """Take the trained part of `store`; what is known of a parameter stays."""
         if self.store is store:
             return
-        before = {} if self.store is None else {name: self.store.views(flat) for name, flat in self.state.items()}
+        before = self._parts()
         n = store.trained_size
         self.state = {name: aligned_zeros(n, store.dtype) for name in self.slots_in_use()}
         for name, parts in before.items():
@@ -91,6 +92,20 @@ class Optimizer:
                 if id(p) in known:
                     part[...] = known[id(p)]
         self.store, self.p, self.g = store, store.values[:n], store.grads[:n]
+
+    def _parts(self) -> dict[str, list[tuple[Parameter, Array]]]:
+        """Per slot, the part of each parameter."""
+        if self.store is None:
+            return self._carried
+        return {name: self.store.views(flat) for name, flat in self.state.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {k: v for k, v in self.__dict__.items() if k not in ("p", "g")}
+        return {**state, "store": None, "state": {}, "_carried": self._parts()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.p = self.g = np.zeros(0, np.float32)
 
     def slots_in_use(self) -> tuple[str, ...]:
         return self.slots
@@ -128,9 +143,7 @@ class Optimizer:
 
     def tensors(self) -> list[tuple[str, Parameter, Array]]:
         """(slot, parameter, its part of the slot) for a file."""
-        if self.store is None:
-            return []
-        return [(name, p, part) for name, flat in self.state.items() for p, part in self.store.views(flat)]
+        return [(name, p, part) for name, parts in self._parts().items() for p, part in parts]
 
 
 def _limit(g: Array, bound: float) -> None:

@@ -69,6 +69,14 @@ class Parameter:
         if self.store is not None:
             self.store.changed()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name not in ("grad", "store")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.grad, self.store = self.array, None  # until its layer gives it a store
+
     def __repr__(self) -> str:
         return f"<Parameter {self.path} shape={self.shape} dtype={self.dtype}>"
 
