@@ -22,7 +22,7 @@ Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="session", autouse=True)
 def _outside_the_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """`python -c` and `python -m` look for packages in the working directory first: not the checkout's, for the same reason."""
+    """`python -c` and `python -m` look in the working directory first: not in the checkout, for the same reason."""
     before = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("work"))
     yield

@@ -13,7 +13,7 @@ OBJECTS = sorted(BUILD.glob("*/CMakeFiles/isa_*.dir/src/isa/*.o"))
 
 
 def defined_globals(file: Path) -> list[str]:
-    """Names that `nm` lists as defined and external, weak and unique ones too: the linker merges them across objects."""
+    """Defined external names, weak and unique ones too: the linker merges them across objects."""
     listing = subprocess.run(
         ["nm", "--defined-only", "--extern-only", "--format=posix", file], capture_output=True, text=True, check=True
     )
