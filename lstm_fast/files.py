@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,8 @@ def write(op: str, path: str | os.PathLike[str], tensors: dict[str, Array], sett
     Raises:
         OSError: the folder is missing or not writable; what stood at `path` is untouched.
     """
+    import tempfile
+
     from safetensors.numpy import save
 
     text = json.dumps({"format": FORMAT, "version": VERSION, **settings}, sort_keys=True, allow_nan=False)

@@ -152,8 +152,13 @@ class Layer:
         if not self.built:
             self.build(*shapes)
             if self.own_weights:
-                Store(self.own_weights, self.dtype)
+                self.own_store()
             self.built = True
+
+    def own_store(self) -> Store:
+        """The store of the own weights, formed here unless a model has taken them into its own."""
+        store = self.own_weights[0].store if self.own_weights else None
+        return Store(self.own_weights, self.dtype) if store is None else store
 
     @property
     def weights(self) -> list[Parameter]:
@@ -287,7 +292,11 @@ class Layer:
             raise AttributeError(f"{self.label}: has no {what} before it is called on a symbolic tensor")
         return self.nodes[0]
 
-    # copies (copy.deepcopy, joblib): plans and packed weights are made anew, views find a common buffer again
+    # copies (copy.deepcopy, joblib): plans, packed weights and the common buffer are made anew
+
+    def forget_plans(self) -> None:
+        """Of all threads; they are made anew at their next use."""
+        self._local = _Local()
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k not in self.transient}
@@ -295,8 +304,6 @@ class Layer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._local = _Local()
-        if self.own_weights:
-            Store(self.own_weights, self.dtype)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

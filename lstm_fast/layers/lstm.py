@@ -134,8 +134,7 @@ class LSTM(Layer):
 
     def packed(self) -> Any:
         """The weights as the kernels read them, for inference: a new object after each change, never one repacked."""
-        store = self.kernel.store
-        version: int = store.version  # type: ignore[union-attr]
+        version = (self.kernel.store or self.own_store()).version
         if self._packed[0] != version:
             I, H = self.kernel.shape[0], self.units
             weights = _core.Weights("lstm", I, H, self.dtype)

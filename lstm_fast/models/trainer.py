@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstm_fast.models.network import Network
 from lstm_fast.training.compiled import Compiled, class_weights
 from lstm_fast.training.data import as_array, as_list, same_length
-from lstm_fast.training.parameters import Array, Store
+from lstm_fast.training.parameters import Array
 from lstm_fast.training.step import Data, Step
+from lstm_fast.training.totals import Totals
 from lstm_fast.utils.random import new_generator
 
 if TYPE_CHECKING:
     from lstm_fast.callbacks import History
-    from lstm_fast.models.graph import Graph
 
 MAX_STEPS = 16  # batch shapes whose buffers are kept
 
 
-class Trainer:
-    """What a model learns with; `Model` inherits it."""
-
-    _graph: Graph | None
-    dtype: Any
-
-    if TYPE_CHECKING:  # what Model adds
-
-        @property
-        def label(self) -> str: ...
-        @property
-        def graph(self) -> Graph: ...
-        @property
-        def output_names(self) -> list[str]: ...
-        def inputs_for(self, op: str, x: Any) -> list[Array]: ...
-        def chunk_rows(self, arrays: Sequence[Array], batch_size: int | None) -> int: ...
-        def flatten(self) -> Store: ...
+class Trainer(Network):
+    """What a model learns with."""
 
     def reset_training(self) -> None:
         self._compiled: Compiled | None = None
@@ -295,32 +280,3 @@ class Trainer:
             return logs
         values = list(logs.values())
         return values[0] if len(values) == 1 else values
-
-
-class Totals:
-    """Running means of loss and metrics over batches of any size."""
-
-    def __init__(self, model: Any) -> None:
-        self.compiled: Compiled = model.compiled
-        self.names: Sequence[str] = model.output_names
-        self.loss = 0.0
-        self.rows = 0
-        self.parts: dict[str, float] = {}
-        for m in self.compiled.metrics or ():
-            m.metric.reset_state()
-
-    def add(self, step: Step, loss: float, rows: int) -> None:
-        """`loss`: the sum over some batches of this step, `rows` rows in all."""
-        self.loss += loss * step.rows
-        self.rows += rows
-        if len(step.terms) > 1:
-            for term in step.terms:
-                self.parts[term.name] = self.parts.get(term.name, 0.0) + term.sum * step.rows
-                term.sum = 0.0
-
-    def logs(self) -> dict[str, float]:
-        n = max(1, self.rows)
-        logs = {"loss": self.loss / n, **{name: value / n for name, value in self.parts.items()}}
-        for m in self.compiled.metrics or ():
-            logs[m.name] = float(m.metric.result())
-        return logs

@@ -5,5 +5,6 @@ plan.py         Value, Op, Plan: a model for one input shape, all memory allocat
 ops.py          the operations written in NumPy
 data.py         the front door: what people pass to fit, evaluate and predict, as arrays
 step.py         one training step, one evaluation
+totals.py       means of loss and metrics over batches
 loop.py         fit: epochs, callbacks, interruption
 """

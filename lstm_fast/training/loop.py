@@ -10,10 +10,10 @@ import numpy as np
 
 from lstm_fast.callbacks import Callback, CallbackList, History
 from lstm_fast.callbacks.progress import INTERVAL, Progress, verbosity
-from lstm_fast.models.trainer import Totals
 from lstm_fast.training.data import split
 from lstm_fast.training.parameters import Array
 from lstm_fast.training.step import Data, Step
+from lstm_fast.training.totals import Totals
 
 if TYPE_CHECKING:
     from lstm_fast.models.model import Model
