@@ -6,6 +6,7 @@ import copy
 import doctest
 import importlib
 import pickle
+import threading
 import warnings
 from typing import Any
 
@@ -214,6 +215,45 @@ def test_predict_does_not_depend_on_batches(rng: np.random.Generator) -> None:
     assert np.array_equal(model(x), whole)
     assert np.array_equal(model.predict(x.tolist()), whole)
     assert model.predict(x[:0]).shape == (0, 1)
+
+
+def test_threads_share_a_model(rng: np.random.Generator) -> None:
+    """Concurrent predictions are exact, and follow a change of the weights."""
+    model = tutorial()
+    x = [rng.standard_normal((k + 1, 4, 2)) for k in range(4)]
+    settings = [model.get_weights(), [w + 0.1 for w in model.get_weights()]]
+    allowed = []
+    for weights in settings:
+        model.set_weights(weights)
+        allowed.append([model.predict(a) for a in x])
+    model.set_weights(settings[0])
+    wrong: list[int] = []
+
+    def work(k: int) -> None:
+        for _ in range(300):
+            if not np.array_equal(model.predict(x[k]), allowed[0][k]):
+                wrong.append(k)
+
+    workers = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in workers:
+        t.start()
+    for t in workers:
+        t.join()
+    assert wrong == []
+    model.set_weights(settings[1])
+    assert all(np.array_equal(model.predict(a), want) for a, want in zip(x, allowed[1], strict=True))
+
+
+def test_plans_keep_no_data() -> None:
+    import weakref
+
+    model = tutorial()
+    for _ in range(2):
+        x = np.zeros((3, 4, 2), np.float32)
+        gone = weakref.ref(x)
+        model.predict(x)
+        del x
+        assert gone() is None
 
 
 def test_early_stopping_restores_the_best() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_fast.layers.base import MAX_PLANS, Layer
-from lstm_fast.layers.symbolic import Shape, Tensor
+from lstm_fast.layers.symbolic import Shape, Tensor, is_symbolic
 from lstm_fast.models.graph import Graph
 from lstm_fast.training.data import as_array, as_list, fit_shape, same_length
 from lstm_fast.training.parameters import Array, Dtype, Store
@@ -114,14 +114,11 @@ class Network(Layer):
         return self.graph.run(plan, inputs)
 
     def __call__(self, inputs: Any, *, training: bool = False, mask: Any = None) -> Any:
-        if self._graph is not None and isinstance(inputs, np.ndarray):
-            inputs = fit_shape(self.label, "inputs", inputs, self.inputs[0].shape)
-        if isinstance(inputs, list | tuple) and len(self.inputs) > 1:
-            self.check_count(len(inputs))
-        many = isinstance(inputs, list | tuple) and len(inputs) == len(self.inputs) > 0
-        if many and mask is None and not any(isinstance(x, Tensor) for x in inputs) and len(self.inputs) > 1:
-            return self.compute(list(inputs), bool(training))
-        return super().__call__(inputs, training=training, mask=mask)
+        if not training and mask is None and not is_symbolic(inputs):
+            return self.predict(inputs)
+        if is_symbolic(inputs) or mask is not None:
+            return super().__call__(inputs, mask=mask)
+        return self.compute(self.inputs_for(self.label, inputs), True)
 
     # prediction
 
@@ -148,15 +145,16 @@ class Network(Layer):
         """
         if type(x) is np.ndarray and (batch_size is None or len(x) <= batch_size):
             plan = self._local.plans.get(x.shape)
-            if plan is not None and x.dtype is self.dtype:
+            if plan is not None and x.dtype.kind in "fiub":
                 flags = x.flags
-                if flags.c_contiguous and flags.aligned:
-                    start = plan.inputs[0]
-                    start.array = x
-                    for call in plan.forwards:
-                        call()
-                    start.array = None
-                    return plan.outputs[0].array.copy()
+                if x.dtype is not self.dtype or not flags.c_contiguous or not flags.aligned:
+                    x = np.array(x, self.dtype, order="C")
+                start = plan.inputs[0]
+                start.array = x
+                for call in plan.forwards:
+                    call()
+                start.array = None  # a plan keeps no data
+                return plan.outputs[0].array.copy()
         return self._predict(x, batch_size, verbose)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -168,7 +166,7 @@ class Network(Layer):
         n = len(arrays[0])
         chunk = self.chunk_rows(arrays, batch_size)
         if n <= chunk:
-            return self._results([v.array.copy() for v in self.run_inference(arrays).outputs])
+            return self._results(self.infer(arrays))
         results: list[Array] = []
         starts: Any = range(0, n, chunk)
         if verbose in (1, True):
@@ -176,11 +174,11 @@ class Network(Layer):
 
             starts = tqdm(starts, desc="predict", unit="batch", delay=0.5)
         for at in starts:
-            outputs = self.run_inference([a[at : at + chunk] for a in arrays]).outputs
+            outputs = self.infer([a[at : at + chunk] for a in arrays])
             if not results:
-                results = [np.empty((n, *v.shape[1:]), v.array.dtype) for v in outputs]
-            for result, v in zip(results, outputs, strict=True):
-                result[at : at + chunk] = v.array
+                results = [np.empty((n, *part.shape[1:]), part.dtype) for part in outputs]
+            for result, part in zip(results, outputs, strict=True):
+                result[at : at + chunk] = part
         return self._results(results)
 
     def _results(self, arrays: list[Array]) -> Any:
@@ -223,8 +221,8 @@ class Network(Layer):
         rows = CHUNK_BYTES // max(1, numbers * self.dtype.itemsize)
         return int(min(1024, max(LEAST_ROWS, rows // LEAST_ROWS * LEAST_ROWS)))
 
-    def run_inference(self, arrays: Sequence[Array]) -> Plan:
-        """The plan of this thread for arrays of these shapes, after it has run on them."""
+    def infer(self, arrays: Sequence[Array]) -> list[Array]:
+        """The outputs for arrays that were checked, through the plan of this thread for their shapes."""
         shapes = tuple(a.shape for a in arrays)
         single = len(arrays) == 1 and len(self.outputs) == 1 and arrays[0].dtype is self.dtype
         key: Any = shapes[0] if single else ("predict", *shapes)
@@ -240,7 +238,10 @@ class Network(Layer):
         for value, a in zip(plan.inputs, arrays, strict=True):
             value.array = a
         plan.forward()
-        return plan
+        outputs = [v.array.copy() for v in plan.outputs]
+        for value in plan.inputs:
+            value.array = None  # a plan keeps no data
+        return outputs
 
     # weights
 

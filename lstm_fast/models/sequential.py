@@ -142,9 +142,7 @@ class Sequential(Model):
             raise ValueError(f"{self.label}: expected one input, got {count}")
 
     def __call__(self, inputs: Any, *, training: bool = False, mask: Any = None) -> Any:
-        if self._graph is None and not isinstance(inputs, Tensor):
-            self.build_for(inputs)
-        elif self._graph is None:
+        if isinstance(inputs, Tensor):
             self.ensure_built([inputs.shape])
         return super().__call__(inputs, training=training, mask=mask)
 

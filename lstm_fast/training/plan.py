@@ -23,7 +23,7 @@ class Value:
     __slots__ = ("array", "grad", "mask", "needs_grad")
 
     def __init__(self, array: Array, mask: Value | None = None) -> None:
-        self.array = array
+        self.array: Any = array
         self.grad: Any = None
         self.needs_grad = False
         self.mask = mask
