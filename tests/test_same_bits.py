@@ -13,8 +13,8 @@ from lstm_fast import _core, functional
 
 # SHA-256 of everything that `everything()` computes. It changes only with a deliberate change of the numbers contract.
 STORED = {
-    "float32": "6b44c42596679ecebe97d4706c4ca7c2d35d665284bc3b10377b1788b3ba2ff7",
-    "float64": "068f1704fb83dd1ec4100bb2166b2e32531c889f2ee147f116dc2570a44c7228",
+    "float32": "dc17343fae734c627ec8d27c8d4b4eeec7dd19b3e65a2f47b1dc3751dc246189",
+    "float64": "e6a717229db6d9bb31c0703c4514f4f286cfd7b035734196a467a4200ae5fab3",
 }
 
 SHAPES = [(1, 7, 1, 20), (5, 6, 3, 17), (13, 4, 9, 8), (3, 40, 2, 35), (33, 3, 5, 6)]

@@ -41,7 +41,7 @@ template <class V> struct Backward {
                 for (int j = 0; j < vectors; ++j, c += V::N)
                     with_lanes<V>(first + block + j, H, [&](auto lanes) { V::store(c, lanes.load(row[r].cell + (first + block + j) * V::N)); });
             }
-            in_packs<V>(tanh_c, V::N, rows * vectors, [](auto x) LF_LAMBDA { return tanh(x); });
+            in_packs<V>(tanh_c, V::N, rows * vectors, [](auto x) LF_LAMBDA { return cell_tanh(x); });
             c = tanh_c;
             for (int r = 0; r < rows; ++r)
                 for (int j = 0; j < vectors; ++j, z += V::N, c += V::N)

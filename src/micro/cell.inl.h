@@ -14,18 +14,17 @@ template <class T> struct CellForward {
 // n vectors of cells; z: [n][4][lanes], their hot tiles.
 //   i = sigmoid(z_i)  f = sigmoid(z_f)  g = tanh(z_g)  o = sigmoid(z_o)
 //   c' = f*c + i*g    h' = o*tanh(c')
-// The products divide once: i*g = m / (p (m + 2)) with p = 1/i and tanh = m / (m + 2). p (m + 2) = Inf gives the 0 that i*g rounds to.
+// i*g divides once: m / (p (m + 2)) with p = 1/i and g = m / (m + 2). p (m + 2) = Inf gives the 0 that i*g rounds to.
 template <class V, bool Training, class Lanes>
 inline void lstm_cells_forward(typename V::T *z, int n, int64_t H, const CellForward<typename V::T> *cell, Lanes lanes) {
     using T = typename V::T;
     constexpr int64_t N = V::N;
     const V one = V::set1(1), two = V::set1(2);
     const auto inverse_sigmoids = [](auto x) LF_LAMBDA { return inverse_sigmoid(x); };
-    const auto tanh_numerators = [](auto x) LF_LAMBDA { return tanh_numerator(x); };
     in_packs<V>(z, 4 * N, n, inverse_sigmoids);
     in_packs<V>(z + N, 4 * N, n, inverse_sigmoids);
-    in_packs<V>(z + 2 * N, 4 * N, n, tanh_numerators);
-    in_packs<V>(z + 3 * N, 4 * N, n, inverse_sigmoids);
+    in_packs<V>(z + 2 * N, 4 * N, n, [](auto x) LF_LAMBDA { return tanh_numerator(x); });
+    in_packs<V>(z + 3 * N, 4 * N, n, [](auto x) LF_LAMBDA { return sigmoid(x); });
     T *q = z;
     for (int k = 0; k < n; ++k, q += 4 * N) {
         const V p_i = V::load(q), f = one / V::load(q + N), m = V::load(q + 2 * N);
@@ -35,14 +34,14 @@ inline void lstm_cells_forward(typename V::T *z, int n, int64_t H, const CellFor
             lanes.store(cell[k].gates, one / p_i);
             lanes.store(cell[k].gates + H, f);
             lanes.store(cell[k].gates + 2 * H, m / (m + two));
-            lanes.store(cell[k].gates + 3 * H, one / V::load(q + 3 * N));
+            lanes.store(cell[k].gates + 3 * H, V::load(q + 3 * N));
         }
         V::store(q, c);
     }
-    in_packs<V>(z, 4 * N, n, tanh_numerators);
+    in_packs<V>(z, 4 * N, n, [](auto x) LF_LAMBDA { return cell_tanh(x); });
     q = z;
     for (int k = 0; k < n; ++k, q += 4 * N) {
-        const V m = V::load(q), h = m / (V::load(q + 3 * N) * (m + two));
+        const V h = V::load(q + 3 * N) * V::load(q);
         lanes.store(cell[k].h, h);
         if (cell[k].y) lanes.store(cell[k].y, h);
     }

@@ -69,12 +69,18 @@ template <class V> LF_INLINE V sigmoid(V x) {
     return V::set1(1) / inverse_sigmoid(x);
 }
 
-// m = e^2x - 1, the numerator of tanh(x) = m / (m + 2), for products with tanh that divide once (max error 3 ULP).
+// m = e^2x - 1, the numerator of tanh(x) = m / (m + 2), for products with tanh that divide once.
 // Range: all; beyond `saturated` m / (m + 2) rounds to +-1. NaN -> NaN.
 template <class V> LF_INLINE V tanh_numerator(V x) {
     const V bound = V::set1(ExpConstants<typename V::T>::saturated);
     const ExpParts<V> p = exp_parts(V::max(V::zero() - bound, V::min(bound, x + x)));
     return V::fma(p.fraction, p.scale, p.scale - V::set1(1));
+}
+
+// tanh inside a cell, half the work of tanh. float: max error 2.7 ULP.
+template <class V> LF_INLINE V cell_tanh(V x) {
+    const V m = tanh_numerator(x);
+    return m / (m + V::set1(2));
 }
 
 // tanh(x) for |x| < 0.55 as x + x^3 P(x^2): minimax, relative error below 0.02 * 2^-24.
