@@ -7,6 +7,7 @@ from lstm_fast.layers.base import Layer
 from lstm_fast.layers.dense import Dense
 from lstm_fast.layers.input import Input, InputLayer
 from lstm_fast.layers.lstm import LSTM
+from lstm_fast.layers.masking import Masking
 from lstm_fast.layers.merging import Add, Average, Concatenate, Multiply, Subtract, add, concatenate, multiply
 from lstm_fast.layers.simple import (
     Activation,
@@ -33,6 +34,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "Layer",
+    "Masking",
     "Multiply",
     "Permute",
     "ReLU",

@@ -30,7 +30,7 @@ class Dense(Layer):
         (3, 2)
     """
 
-    inputs_max: ClassVar[int | None] = 1
+    supports_masking: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_fast.layers.base import Layer
 from lstm_fast.layers.symbolic import Shape
+from lstm_fast.training.masks import merged_mask
 from lstm_fast.training.ops import ConcatenateOp, MultiplyOp, SumOp
 from lstm_fast.training.plan import Op, Plan, Value
 
@@ -22,9 +23,18 @@ class Merge(Layer):
         raise NotImplementedError
 
     def add_ops(self, plan: Plan, inputs: list[Value], **arguments: Any) -> list[Value]:
-        op = self.op(plan, inputs, next((v.mask for v in inputs if v.mask is not None), None))
+        op = self.op(plan, inputs, merged_mask(plan, inputs, self.joins_time(inputs)))
         plan.add(op)
         return list(op.outputs)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None or any(m is None for m in mask):
+            return None
+        return np.logical_or.reduce([np.asarray(m, bool) for m in mask])
+
+    def joins_time(self, inputs: list[Value]) -> bool:
+        """Whether the inputs follow each other in time."""
+        return False
 
     def output_shapes(self, *shapes: Shape) -> list[Shape]:
         if len({len(s) for s in shapes}) == 1:
@@ -63,6 +73,9 @@ class Concatenate(Merge):
                 f"{self.label}: expected shapes equal but for axis {axis}, got {', '.join(map(str, shapes))}"
             )
         return [tuple(merged)]
+
+    def joins_time(self, inputs: list[Value]) -> bool:
+        return self.axis % len(inputs[0].shape) == 1 and len(inputs[0].shape) > 2
 
     def op(self, plan: Plan, inputs: list[Value], mask: Value | None) -> Op:
         return ConcatenateOp(plan, inputs, self.axis, mask)

@@ -33,6 +33,8 @@ class Dropout(Layer):
         [[1.0, 1.0, 1.0]]
     """
 
+    supports_masking: ClassVar[bool] = True
+
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
@@ -81,7 +83,7 @@ class Activation(Layer):
         [[0.0, 2.0]]
     """
 
-    default: ClassVar[str] = "linear"
+    supports_masking: ClassVar[bool] = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -34,7 +34,10 @@ class Tensor:
 
 
 class Node:
-    """One call of a layer on symbolic tensors; a call without inputs is an Input."""
+    """One call of a layer on symbolic tensors; a call without inputs is an Input.
+
+    arguments: what JSON can hold; "masked" says which inputs have their masks among `inputs`, at the end of them.
+    """
 
     __slots__ = ("arguments", "inputs", "layer", "outputs")
 
@@ -50,6 +53,11 @@ class Node:
         self.outputs = tuple(
             Tensor(shape, dtype, self, k, f"{layer.name}:{k}" if k else layer.name) for k, shape in enumerate(shapes)
         )
+
+    @property
+    def data_inputs(self) -> tuple[Tensor, ...]:
+        """The inputs without the masks."""
+        return self.inputs[: len(self.inputs) - len(self.arguments.get("masked", ()))]
 
 
 def is_symbolic(x: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lstm_fast.layers.base import REGISTRY, Layer
 from lstm_fast.layers.symbolic import Shape
@@ -43,6 +43,8 @@ class TimeDistributed(Wrapper):
         >>> TimeDistributed(Dense(2))(np.ones((3, 5, 4), np.float32)).shape
         (3, 5, 2)
     """
+
+    supports_masking: ClassVar[bool] = True
 
     def _inner(self, x: Shape) -> Shape:
         if len(x) < 3:

@@ -72,7 +72,7 @@ class Graph:
         """Adds the operations of all nodes to a plan."""
         values = {id(t): v for t, v in zip(self.inputs, inputs, strict=True)}
         for node in self.nodes:
-            outputs = node.layer.add_ops(plan, [values[id(t)] for t in node.inputs], **node.arguments)
+            outputs = node.layer.add_masked_ops(plan, [values[id(t)] for t in node.inputs], **node.arguments)
             values.update((id(t), v) for t, v in zip(node.outputs, outputs, strict=True))
         return [values[id(t)] for t in self.outputs]
 
@@ -82,7 +82,7 @@ class Graph:
         numbers = 0
         for node in self.nodes:
             for t, shape in zip(
-                node.outputs, node.layer.output_shapes(*(known[id(t)] for t in node.inputs)), strict=True
+                node.outputs, node.layer.output_shapes(*(known[id(t)] for t in node.data_inputs)), strict=True
             ):
                 known[id(t)] = shape
                 numbers += int(np.prod([n or 1 for n in shape]))
@@ -115,7 +115,8 @@ def tensors_from_config(settings: dict[str, Any]) -> tuple[list[Tensor], list[Te
         if isinstance(layer, InputLayer):
             results.append([layer.tensor])
         else:
-            made = layer.connect([results[node][index] for node, index in places], **arguments)
+            tensors = [results[node][index] for node, index in places]
+            made = layer.connect_masked(tensors, **arguments)
             results.append([made] if isinstance(made, Tensor) else made)
     inputs, outputs = ([results[n][k] for n, k in settings[what]] for what in ("inputs", "outputs"))
     return inputs, outputs

@@ -117,7 +117,7 @@ class Network(Layer):
         if not training and mask is None and not is_symbolic(inputs):
             return self.predict(inputs)
         if is_symbolic(inputs) or mask is not None:
-            return super().__call__(inputs, mask=mask)
+            return super().__call__(inputs, training=training, mask=mask)
         return self.compute(self.inputs_for(self.label, inputs), True)
 
     # prediction

@@ -84,7 +84,7 @@ class LossTerm:
         mask = self.mask.array
         valid = int(mask.sum())
         weight = self.weight.reshape(mask.shape)
-        np.multiply(mask, mask.size / max(1, valid), out=weight)
+        np.multiply(mask, 1.0 if self.loss.reduction == "sum" else mask.size / max(1, valid), out=weight)
         own = self.own_weight
         if own is not None:
             weight *= own if own.ndim == 2 else own[:, None]
