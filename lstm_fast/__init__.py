@@ -46,6 +46,7 @@ _NAMES = {
     for module, names in {
         "lstm_fast.functional": "LSTMGrads LSTMOutput lstm lstm_backward lstm_forward",
         "lstm_fast._threads": "get_num_threads set_num_threads threads",
+        "lstm_fast.streaming": "Stream",
         "lstm_fast.versions": "show_versions",
         "lstm_fast.models": "Model Sequential load_model",
         "lstm_fast.layers": "Input Layer",
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from lstm_fast.functional import LSTMGrads, LSTMOutput, lstm, lstm_backward, lstm_forward
     from lstm_fast.layers import Input, Layer
     from lstm_fast.models import Model, Sequential, load_model
+    from lstm_fast.streaming import Stream
 
 __all__ = [
     "Input",
@@ -80,6 +82,7 @@ __all__ = [
     "Layer",
     "Model",
     "Sequential",
+    "Stream",
     "activations",
     "callbacks",
     "config",

@@ -1,5 +1,6 @@
 """Types of the compiled extension (src/binding/_core.pyx); its docstrings say what each call does."""
 
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -58,6 +59,22 @@ class Sequence:
     ) -> None: ...
 
 @final
+class Stream:
+    h: _Array
+    c: _Array
+    def __init__(
+        self,
+        weights: Weights,
+        h: _Array,
+        c: _Array,
+        otherwise: Callable[[Any, Any, bool], _Array] | None = None,
+        num_threads: int = 0,
+    ) -> None: ...
+    def bind(self, h: _Array, c: _Array) -> None: ...
+    def step(self, x: _Array, out: _Array | None = None) -> _Array: ...
+    def run(self, x: _Array, out: _Array | None = None) -> _Array: ...
+
+@final
 class Dense:
     def __init__(
         self,
@@ -69,7 +86,7 @@ class Dense:
         training: bool = False,
         num_threads: int = 0,
     ) -> None: ...
-    def forward(self, x: _Array, w: _Array, b: _Array | None, y: _Array) -> None: ...
+    def forward(self, x: _Array, w: _Array, b: _Array | None, y: _Array, packed: bool = False) -> None: ...
     def backward(
         self,
         x: _Array,

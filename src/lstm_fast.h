@@ -78,6 +78,7 @@ enum { LF_LINEAR = 0, LF_RELU, LF_TANH, LF_SIGMOID };
 typedef struct lf_dense {
     int64_t rows, I, O;
     int32_t dtype, activation, threads, accumulate;
+    int32_t packed;            /* forward: scratch holds w and b as the forward before packed them; no backward in between */
     const void *x;             /* (rows, I) */
     const void *w, *b;         /* (I, O); (O) or NULL */
     void *y;                   /* (rows, O): written by forward, read by backward */

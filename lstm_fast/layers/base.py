@@ -45,6 +45,7 @@ class Layer:
     inputs_max: ClassVar[int | None] = 1
     input_dtype: ClassVar[str | None] = None  # None: that of the layer
     supports_masking: ClassVar[bool] = False  # the mask of the first input is that of the output
+    stepwise: bool = False  # each step of (B,T,...) is treated alone, so that a Stream can feed it piece by piece
     transient: ClassVar[frozenset[str]] = frozenset({"_local"})  # attributes that a copy does not take over
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -321,6 +322,13 @@ class Layer:
         plan.forward()
         results = [v.array.copy() for v in plan.outputs]
         return results[0] if len(results) == 1 else results
+
+    def frozen(self, shapes: Sequence[Shape]) -> Layer:
+        """A layer of its own with the configuration and the weights of now, for inputs of these shapes."""
+        twin = type(self).from_config(self.get_config())
+        twin.ensure_built(shapes)
+        twin.set_weights(self.get_weights())
+        return twin
 
     @property
     def input(self) -> Any:

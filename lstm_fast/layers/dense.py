@@ -31,6 +31,7 @@ class Dense(Layer):
     """
 
     supports_masking: ClassVar[bool] = True
+    stepwise = True
 
     def __init__(
         self,
@@ -116,10 +117,12 @@ class DenseOp(Op):
         training = plan.asks_gradient([x], layer.weights)
         self.native = _core.Dense(rows, x.shape[-1], layer.units, plan.dtype, native, training)
         self.x, self.y, self.w, self.b = x, y, layer.kernel, layer.bias
+        self.frozen, self.packed = plan.frozen, False
 
     def forward(self) -> None:
         b = self.b
-        self.native.forward(self.x.array, self.w.array, None if b is None else b.array, self.y.array)
+        self.native.forward(self.x.array, self.w.array, None if b is None else b.array, self.y.array, self.packed)
+        self.packed = self.frozen
 
     def backward(self) -> None:
         y, w, b = self.y, self.w, self.b

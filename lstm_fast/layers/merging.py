@@ -18,6 +18,7 @@ class Merge(Layer):
 
     inputs_min: ClassVar[int] = 2
     inputs_max: ClassVar[int | None] = None
+    stepwise = True
 
     def op(self, plan: Plan, inputs: list[Value], mask: Value | None) -> Op:
         raise NotImplementedError
@@ -56,6 +57,7 @@ class Concatenate(Merge):
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = int(axis)
+        self.stepwise = self.axis == -1
 
     def output_shapes(self, *shapes: Shape) -> list[Shape]:
         rank, axis = len(shapes[0]), self.axis

@@ -34,6 +34,7 @@ class Dropout(Layer):
     """
 
     supports_masking: ClassVar[bool] = True
+    stepwise = True
 
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
@@ -84,6 +85,7 @@ class Activation(Layer):
     """
 
     supports_masking: ClassVar[bool] = True
+    stepwise = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -45,6 +45,7 @@ class TimeDistributed(Wrapper):
     """
 
     supports_masking: ClassVar[bool] = True
+    stepwise = True
 
     def _inner(self, x: Shape) -> Shape:
         if len(x) < 3:

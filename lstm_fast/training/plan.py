@@ -57,11 +57,12 @@ class Op:
 class Plan:
     """The operations of one graph for fixed shapes.
 
-    training: dropout is active. gradients: `backward` will be asked for, parameters are trained.
+    training: dropout is active. gradients: `backward` will be asked for, parameters are trained. frozen: the weights
+    never change, so that what is packed of them stays.
     """
 
-    def __init__(self, dtype: Dtype, training: bool = False, gradients: bool = False) -> None:
-        self.dtype, self.training, self.gradients = dtype, training, gradients
+    def __init__(self, dtype: Dtype, training: bool = False, gradients: bool = False, frozen: bool = False) -> None:
+        self.dtype, self.training, self.gradients, self.frozen = dtype, training, gradients, frozen
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
         self.ops: list[Op] = []

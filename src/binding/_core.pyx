@@ -60,7 +60,7 @@ cdef extern from "lstm_fast.h" nogil:
         void *dc0
     ctypedef struct lf_dense:
         int64_t rows, I, O
-        int32_t dtype, activation, threads, accumulate
+        int32_t dtype, activation, threads, accumulate, packed
         const void *x
         const void *w
         const void *b
@@ -439,6 +439,9 @@ cdef class Sequence:
             raise_pending()
 
 
+include "stream.pxi"
+
+
 cdef dict ACTIVATIONS = {"linear": LF_LINEAR, "relu": LF_RELU, "tanh": LF_TANH, "sigmoid": LF_SIGMOID}
 
 
@@ -447,6 +450,7 @@ cdef class Dense:
     """y = activation(x w + b): Dense(rows, I, O, dtype, activation='linear', training=False, num_threads=0)."""
     cdef lf_dense a
     cdef int64_t nbytes
+    cdef bint ran
 
     def __cinit__(self, int64_t rows, int64_t I, int64_t O, object dtype, str activation="linear", bint training=False,
                   int64_t num_threads=0):
@@ -463,9 +467,11 @@ cdef class Dense:
     def __dealloc__(self):
         release(self.a.scratch, self.nbytes)
 
-    def forward(self, x, w, b, y):
-        """x (rows,I), w (I,O), b (O) or None -> y (rows,O)."""
+    def forward(self, x, w, b, y, bint packed=False):
+        """x (rows,I), w (I,O), b (O) or None -> y (rows,O). packed: w and b are those of the call before."""
         cdef lf_dense *a = &self.a
+        a.packed = packed and self.ran
+        self.ran = True
         a.x = flat(x, a.dtype, a.rows * a.I, False, "x")
         a.w = flat(w, a.dtype, a.I * a.O, False, "w")
         a.b = flat(b, a.dtype, a.O, False, "b")
@@ -478,6 +484,7 @@ cdef class Dense:
     def backward(self, x, w, y, dy, dx, dw, db, bint accumulate=False):
         """dy (rows,O), overwritten -> dx (rows,I) or None, dw (I,O), db (O) or None."""
         cdef lf_dense *a = &self.a
+        self.ran = False
         a.x = flat(x, a.dtype, a.rows * a.I, False, "x")
         a.w = flat(w, a.dtype, a.I * a.O, False, "w")
         a.y = flat(y, a.dtype, a.rows * a.O, False, "y")

@@ -47,8 +47,8 @@ template <class V> void dense_forward(const void *args, const lf_worker *worker)
     const int64_t I = a.I, O = a.O, begin = a.rows * worker->index / worker->count, end = a.rows * (worker->index + 1) / worker->count;
     const DenseScratch<V> layout(a);
     T *const panels = static_cast<T *>(a.scratch) + layout.w, *const init = static_cast<T *>(a.scratch) + layout.init;
-    pack_panels<V>(static_cast<const T *>(a.w), I, O, O, 1, panels, worker);
-    if (worker->index == 0) {
+    if (!a.packed) pack_panels<V>(static_cast<const T *>(a.w), I, O, O, 1, panels, worker);
+    if (!a.packed && worker->index == 0) {
         memset(init, 0, static_cast<size_t>(O + V::N) * sizeof(T));
         if (a.b) memcpy(init, a.b, static_cast<size_t>(O) * sizeof(T));
     }
