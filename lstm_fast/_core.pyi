@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 _Array = np.ndarray[Any, Any]
 
+def empty(shape: tuple[int, ...], dtype: DTypeLike | None = None) -> _Array: ...
 @final
 class Weights:
     nbytes: int

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numpy import empty
 from numpy.typing import ArrayLike
 
 from lstm_fast import _check, _core
+from lstm_fast._core import empty
 from lstm_fast._tape import Tape, batch_major, sequence_shape
 
 Array = _check.Array
@@ -235,7 +235,7 @@ def lstm_backward(
     dc = _check.state(op, "dc", dc, B, H, dtype, batched)
 
     dx = empty(sequence_shape(B, T, I, batched, time_major), dtype)
-    dw_x, dw_h, db = empty((I, 4 * H), dtype), empty((H, 4 * H), dtype), empty(4 * H, dtype)
+    dw_x, dw_h, db = empty((I, 4 * H), dtype), empty((H, 4 * H), dtype), empty((4 * H,), dtype)
     dh0, dc0 = empty((B, H), dtype), empty((B, H), dtype)
     tape.take(op).backward(
         tape.x,

@@ -236,7 +236,7 @@ class FastCall:
         self.run = _core.Sequence(layer.packed(), B, T).forward
 
     def __call__(self, x: Array) -> Array:
-        out = np.empty(self.size, self.dtype)
+        out = _core.empty(self.size, self.dtype)
         if self.sequences:
             self.run(x, None, None, out, self.h, self.c, self.layer.packed())
         else:

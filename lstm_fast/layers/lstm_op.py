@@ -27,7 +27,7 @@ class LSTMOp(Op):
         weights = [p for p in (layer.kernel, layer.recurrent_kernel, layer.bias) if p is not None]
         self.learns = plan.asks_gradient(inputs, weights)
         self.input_grad = self.learns and inputs[0].needs_grad
-        self.y = np.empty((B, T, H), plan.dtype) if layer.return_sequences else None
+        self.y = _core.empty((B, T, H), plan.dtype) if layer.return_sequences else None
         h, c = plan.value((B, H)), plan.value((B, H))
         self.h, self.c = h.array, c.array
         if layer.return_sequences and T == 0:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_fast import _core
 from lstm_fast.training.parameters import Array, Dtype, Parameter
 
 Call = Callable[[], Any]
@@ -70,7 +71,7 @@ class Plan:
         self.backwards: list[Call] = []
 
     def value(self, shape: Sequence[int], dtype: Any = None, mask: Value | None = None) -> Value:
-        return Value(np.empty(shape, self.dtype if dtype is None else dtype), mask)
+        return Value(_core.empty(tuple(shape), self.dtype) if dtype is None else np.empty(shape, dtype), mask)
 
     def asks_gradient(self, inputs: Sequence[Value], parameters: Sequence[Parameter] = ()) -> bool:
         """Whether an operation on these will have to run backward."""
@@ -104,7 +105,7 @@ class Plan:
                 if not v.needs_grad:
                     op.dx.append(None)
                     continue
-                target = np.empty(v.shape, self.dtype)
+                target = _core.empty(v.shape, self.dtype)
                 if v.grad is None:
                     v.grad = target
                 else:  # another consumer comes first: its part is there already

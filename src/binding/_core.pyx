@@ -119,7 +119,9 @@ cdef enum:
 
 cdef int kernel_dtype(object dtype) except -1:
     """float32 -> LF_FLOAT32, float64 -> LF_FLOAT64."""
-    cdef cnp.dtype d = cnp.PyArray_DescrFromType(cnp.NPY_FLOAT) if dtype is None else cnp.dtype(dtype)
+    if dtype is None:
+        return LF_FLOAT32
+    cdef cnp.dtype d = <cnp.dtype>dtype if isinstance(dtype, cnp.dtype) else cnp.dtype(dtype)
     if d.type_num == cnp.NPY_FLOAT:
         return LF_FLOAT32
     if d.type_num == cnp.NPY_DOUBLE:
@@ -182,6 +184,41 @@ cdef void release(void *p, int64_t nbytes) noexcept:
     spare[spare_count].p, spare[spare_count].nbytes = p, nbytes
     spare_count += 1
     spare_bytes += nbytes
+
+
+@cython.final
+cdef class Memory:
+    """A block of allocate(), for the life of the array that lies in it."""
+    cdef void *p
+    cdef int64_t nbytes
+
+    def __cinit__(self, int64_t nbytes):
+        self.nbytes = nbytes
+        self.p = allocate(nbytes)
+
+    def __dealloc__(self):
+        release(self.p, self.nbytes)
+
+
+def empty(tuple shape, dtype=None):
+    """An uninitialised C array of float32 (None) or float64, aligned to a cache line: a vector store then never spans two."""
+    cdef int typenum = cnp.NPY_DOUBLE if kernel_dtype(dtype) == LF_FLOAT64 else cnp.NPY_FLOAT
+    cdef int ndim = len(shape), k
+    cdef cnp.npy_intp[32] dims
+    cdef int64_t nbytes = 8 if typenum == cnp.NPY_DOUBLE else 4
+    if ndim > 32:
+        raise ValueError(f"_core.empty: expected at most 32 dimensions, got {ndim}")
+    for k in range(ndim):
+        dims[k] = shape[k]
+        if dims[k] < 0 or (dims[k] and nbytes > (1 << 62) // dims[k]):
+            raise MemoryError(f"lstm_fast: an array of shape {shape} does not fit in memory")
+        nbytes *= dims[k]
+    if nbytes < 4096:  # all of it is near the caches anyway; NumPy's own small blocks are faster to get
+        return cnp.PyArray_EMPTY(ndim, dims, typenum, 0)
+    cdef Memory memory = Memory(nbytes)
+    cdef cnp.ndarray array = cnp.PyArray_SimpleNewFromData(ndim, dims, typenum, memory.p)
+    cnp.set_array_base(array, memory)
+    return array
 
 
 cdef inline int reject(str name, object a, str expected) except -1:

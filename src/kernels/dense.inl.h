@@ -47,7 +47,7 @@ template <class V> void dense_forward(const void *args, const lf_worker *worker)
     const int64_t I = a.I, O = a.O, begin = a.rows * worker->index / worker->count, end = a.rows * (worker->index + 1) / worker->count;
     const DenseScratch<V> layout(a);
     T *const panels = static_cast<T *>(a.scratch) + layout.w, *const init = static_cast<T *>(a.scratch) + layout.init;
-    if (!a.packed) pack_panels<V>(static_cast<const T *>(a.w), I, O, O, 1, panels, worker);
+    if (!a.packed) pack_panels<V, false>(static_cast<const T *>(a.w), I, O, O, panels, worker);
     if (!a.packed && worker->index == 0) {
         memset(init, 0, static_cast<size_t>(O + V::N) * sizeof(T));
         if (a.b) memcpy(init, a.b, static_cast<size_t>(O) * sizeof(T));
@@ -71,7 +71,7 @@ template <class V> void dense_backward(const void *args, const lf_worker *worker
     const int64_t I = a.I, O = a.O, begin = a.rows * worker->index / worker->count, end = a.rows * (worker->index + 1) / worker->count;
     T *const panels = static_cast<T *>(a.scratch) + layout.w, *const dy = static_cast<T *>(a.dy);
     const T *const y = static_cast<const T *>(a.y), *const x = static_cast<const T *>(a.x);
-    if (a.dx) pack_panels<V>(static_cast<const T *>(a.w), O, I, 1, O, panels, worker);
+    if (a.dx) pack_panels<V, true>(static_cast<const T *>(a.w), O, I, O, panels, worker);
     if (a.activation != LF_LINEAR)
         for_vectors<V>(begin * O, end * O, [&](int64_t at, auto lanes) {
             lanes.store(dy + at, activation_gradient(a.activation, lanes.load(dy + at), lanes.load(y + at)));

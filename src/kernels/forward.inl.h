@@ -40,6 +40,7 @@ template <class V, bool Training> struct Forward {
             const T *c_prev = Training || s == 0 ? v.cell_before(s, rank, b) + unit : c;
             for (int q = 0; q < blocks; ++q) {
                 const int64_t at = q * V::N;
+                if (y) __builtin_prefetch(y + unit + at, 1);
                 cell[waiting++] = {c_prev + at, c + at, h + at, y ? y + unit + at : nullptr, Training ? gates + at : nullptr};
             }
         }

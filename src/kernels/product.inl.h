@@ -64,30 +64,51 @@ template <class V, class Out> LF_INLINE auto store_rows(int64_t width, Out out) 
     };
 }
 
-// Packs the matrix w(k, n) = w[k*stride_k + n*stride_n], K x N, for multiply_rows; columns beyond N are zero.
+// Transposes N rows of N numbers in registers: log2(N) rounds of perfect shuffles.
+template <class V> LF_INLINE void transpose(V (&rows)[V::N]) {
+    for (int round = 1; round < V::N; round *= 2) {
+        V next[V::N];
+#pragma GCC unroll 8
+        for (int r = 0; r < V::N / 2; ++r) {
+            next[2 * r] = V::zip_low(rows[r], rows[r + V::N / 2]);
+            next[2 * r + 1] = V::zip_high(rows[r], rows[r + V::N / 2]);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < V::N; ++r) rows[r] = next[r];
+    }
+}
+
+// Packs the matrix w (K, N), rows `stride` apart, for multiply_rows; columns beyond N are zero. Transposed: w is (N, K).
 // Workers take groups in turn.
-template <class V>
-inline void pack_panels(const typename V::T *w, int64_t K, int64_t N, int64_t stride_k, int64_t stride_n,
-                        typename V::T *panels, const lf_worker *worker) {
+template <class V, bool Transposed>
+inline void pack_panels(const typename V::T *w, int64_t K, int64_t N, int64_t stride, typename V::T *panels, const lf_worker *worker) {
     using T = typename V::T;
     const int64_t blocks = ceil_div(N, V::N);
     for (int64_t group = GROUP * worker->index; group < blocks; group += GROUP * worker->count) {
-        const int64_t vectors = smaller<int64_t>(GROUP, blocks - group), lanes = vectors * V::N;
-        const int64_t columns = smaller(lanes, N - group * V::N);
-        const T *source = w + group * V::N * stride_n;
-        T *out = panels + group * V::N * K;
-        constexpr int64_t CHUNK = 64;  // k rows per pass: the panel chunk stays in L1 while columns are written
+        const int64_t vectors = smaller<int64_t>(GROUP, blocks - group);
+        T *const out = panels + group * V::N * K;
+        constexpr int64_t CHUNK = 64;  // k rows per pass: their part of the panel stays in L1
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t k1 = smaller(K, k0 + CHUNK);
-            if (stride_n == 1) {
-                for (int64_t k = k0; k < k1; ++k)
-                    for (int64_t n = 0; n < columns; ++n) out[k * lanes + n] = source[k * stride_k + n];
-            } else {
-                for (int64_t n = 0; n < columns; ++n)
-                    for (int64_t k = k0; k < k1; ++k) out[k * lanes + n] = source[k * stride_k + n * stride_n];
+            for (int64_t j = 0; j < vectors; ++j) {
+                const int64_t n0 = (group + j) * V::N, columns = smaller<int64_t>(V::N, N - n0);
+                if constexpr (Transposed) {
+                    for (int64_t k = k0; k < k1; k += V::N) {
+                        const int64_t depth = smaller<int64_t>(V::N, k1 - k);
+                        V rows[V::N];
+                        with_lanes<V>(0, depth, [&](auto lanes) LF_LAMBDA {
+                            for (int r = 0; r < V::N; ++r)
+                                rows[r] = r < columns ? lanes.load(w + (n0 + r) * stride + k) : V::zero();
+                        });
+                        transpose(rows);
+                        for (int64_t r = 0; r < depth; ++r) V::store(out + ((k + r) * vectors + j) * V::N, rows[r]);
+                    }
+                } else {
+                    with_lanes<V>(0, columns, [&](auto lanes) {
+                        for (int64_t k = k0; k < k1; ++k) V::store(out + (k * vectors + j) * V::N, lanes.load(w + k * stride + n0));
+                    });
+                }
             }
-            for (int64_t k = k0; k < k1; ++k)
-                for (int64_t n = columns; n < lanes; ++n) out[k * lanes + n] = T(0);
         }
     }
 }

@@ -48,8 +48,8 @@ template <class V> void pack_weights(const void *args, const lf_worker *worker) 
                 V::store(panels + layout.bias + (j * 4 + gate) * V::N,
                          b ? lanes.load(b + gate * H + j * V::N) : V::zero());
         });
-    if (w.backward & 1) pack_panels<V>(w_h, 4 * H, H, 1, 4 * H, panels + layout.back_h, worker);
-    if (w.backward & 2) pack_panels<V>(w_x, 4 * H, I, 1, 4 * H, panels + layout.back_x, worker);
+    if (w.backward & 1) pack_panels<V, true>(w_h, 4 * H, H, 4 * H, panels + layout.back_h, worker);
+    if (w.backward & 2) pack_panels<V, true>(w_x, 4 * H, I, 4 * H, panels + layout.back_x, worker);
 }
 
 inline int64_t line(int64_t numbers) { return ceil_div(numbers, 16) * 16; }  // whole cache lines

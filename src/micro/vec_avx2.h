@@ -35,6 +35,12 @@ template <> struct Vec<float> {
     static Vec if_less(Vec a, Vec b, Vec yes, Vec no) {
         return {_mm256_blendv_ps(no.v, yes.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ))};
     }
+    static Vec zip_low(Vec a, Vec b) {
+        return {_mm256_permute2f128_ps(_mm256_unpacklo_ps(a.v, b.v), _mm256_unpackhi_ps(a.v, b.v), 0x20)};
+    }
+    static Vec zip_high(Vec a, Vec b) {
+        return {_mm256_permute2f128_ps(_mm256_unpacklo_ps(a.v, b.v), _mm256_unpackhi_ps(a.v, b.v), 0x31)};
+    }
     static Vec pow2(Vec shifted) {
         const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(shifted.v), 23);
         return {_mm256_castsi256_ps(_mm256_add_epi32(n, _mm256_set1_epi32(0x3f800000)))};
@@ -71,6 +77,12 @@ template <> struct Vec<double> {
     }
     static Vec if_less(Vec a, Vec b, Vec yes, Vec no) {
         return {_mm256_blendv_pd(no.v, yes.v, _mm256_cmp_pd(a.v, b.v, _CMP_LT_OQ))};
+    }
+    static Vec zip_low(Vec a, Vec b) {
+        return {_mm256_permute2f128_pd(_mm256_unpacklo_pd(a.v, b.v), _mm256_unpackhi_pd(a.v, b.v), 0x20)};
+    }
+    static Vec zip_high(Vec a, Vec b) {
+        return {_mm256_permute2f128_pd(_mm256_unpacklo_pd(a.v, b.v), _mm256_unpackhi_pd(a.v, b.v), 0x31)};
     }
     static Vec pow2(Vec shifted) {
         const __m256i n = _mm256_slli_epi64(_mm256_castpd_si256(shifted.v), 52);

@@ -33,6 +33,12 @@ template <> struct Vec<float> {
     static Vec if_less(Vec a, Vec b, Vec yes, Vec no) {
         return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
     }
+    static Vec zip_low(Vec a, Vec b) {
+        return {_mm512_permutex2var_ps(a.v, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b.v)};
+    }
+    static Vec zip_high(Vec a, Vec b) {
+        return {_mm512_permutex2var_ps(a.v, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b.v)};
+    }
     static Vec pow2(Vec shifted) {
         const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23);
         return {_mm512_castsi512_ps(_mm512_add_epi32(n, _mm512_set1_epi32(0x3f800000)))};
@@ -69,6 +75,12 @@ template <> struct Vec<double> {
     }
     static Vec if_less(Vec a, Vec b, Vec yes, Vec no) {
         return {_mm512_mask_blend_pd(_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
+    }
+    static Vec zip_low(Vec a, Vec b) {
+        return {_mm512_permutex2var_pd(a.v, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b.v)};
+    }
+    static Vec zip_high(Vec a, Vec b) {
+        return {_mm512_permutex2var_pd(a.v, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b.v)};
     }
     static Vec pow2(Vec shifted) {
         const __m512i n = _mm512_slli_epi64(_mm512_castpd_si512(shifted.v), 52);

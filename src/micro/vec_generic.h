@@ -7,6 +7,7 @@
 //   max(a,b), min(a,b) a > b ? a : b, a < b ? a : b: a NaN in b is kept
 //   if_less(a,b,y,n)   a < b ? y : n (n when unordered)
 //   copysign(m,s)      |m| with the sign bit of s
+//   zip_low(a,b), zip_high(a,b)  a_0 b_0 a_1 b_1 ... of the first, of the last N/2 lanes
 //   pow2(s)            2^n for s = n + 1.5*2^(mantissa bits): n is in the low bits of s; -126 <= n <= 127 (float)
 #pragma once
 #include <stdint.h>
@@ -57,6 +58,8 @@ template <class S> struct Vec {
     static Vec abs(Vec a) { return {scalar_abs(a.v)}; }
     static Vec copysign(Vec magnitude, Vec sign) { return {scalar_copysign(magnitude.v, sign.v)}; }
     static Vec if_less(Vec a, Vec b, Vec yes, Vec no) { return a.v < b.v ? yes : no; }
+    static Vec zip_low(Vec a, Vec) { return a; }
+    static Vec zip_high(Vec, Vec b) { return b; }
     static Vec pow2(Vec shifted) {
         typename ScalarBits<T>::U bits;
         memcpy(&bits, &shifted.v, sizeof bits);

@@ -38,6 +38,8 @@ template <> struct Vec<float> {
         return {vbslq_f32(vdupq_n_u32(0x80000000u), sign.v, magnitude.v)};
     }
     static Vec if_less(Vec a, Vec b, Vec yes, Vec no) { return {vbslq_f32(vcltq_f32(a.v, b.v), yes.v, no.v)}; }
+    static Vec zip_low(Vec a, Vec b) { return {vzip1q_f32(a.v, b.v)}; }
+    static Vec zip_high(Vec a, Vec b) { return {vzip2q_f32(a.v, b.v)}; }
     static Vec pow2(Vec shifted) {
         const int32x4_t n = vshlq_n_s32(vreinterpretq_s32_f32(shifted.v), 23);
         return {vreinterpretq_f32_s32(vaddq_s32(n, vdupq_n_s32(0x3f800000)))};
@@ -80,6 +82,8 @@ template <> struct Vec<double> {
         return {vbslq_f64(vdupq_n_u64(0x8000000000000000u), sign.v, magnitude.v)};
     }
     static Vec if_less(Vec a, Vec b, Vec yes, Vec no) { return {vbslq_f64(vcltq_f64(a.v, b.v), yes.v, no.v)}; }
+    static Vec zip_low(Vec a, Vec b) { return {vzip1q_f64(a.v, b.v)}; }
+    static Vec zip_high(Vec a, Vec b) { return {vzip2q_f64(a.v, b.v)}; }
     static Vec pow2(Vec shifted) {
         const int64x2_t n = vshlq_n_s64(vreinterpretq_s64_f64(shifted.v), 52);
         return {vreinterpretq_f64_s64(vaddq_s64(n, vdupq_n_s64(0x3ff0000000000000)))};
