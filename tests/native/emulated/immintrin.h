@@ -16,6 +16,12 @@
 #error "compile with -mavx2 -mfma and without AVX-512: SIMDe's own fma rounds twice"
 #endif
 
+// Not every version of SIMDe gives its two-source permutations of 512 bits the intrinsics' names.
+#undef _mm512_permutex2var_ps
+#undef _mm512_permutex2var_pd
+#define _mm512_permutex2var_ps(a, index, b) emulated_permute<simde__m512, float, int32_t>(a, index, b)
+#define _mm512_permutex2var_pd(a, index, b) emulated_permute<simde__m512d, double, int64_t>(a, index, b)
+
 // SIMDe has no masked memory operations. Lane by lane: no byte outside the mask is touched.
 #define _mm512_maskz_loadu_ps(m, p) emulated_load<simde__m512, float>(m, p)
 #define _mm512_maskz_loadu_pd(m, p) emulated_load<simde__m512d, double>(m, p)
@@ -38,6 +44,18 @@ template <class M, class T> void emulated_store(T *p, unsigned mask, M a) {
     __builtin_memcpy(lane, &a, sizeof a);
     for (unsigned l = 0; l < sizeof(M) / sizeof(T); ++l)
         if (mask >> l & 1) p[l] = lane[l];
+}
+
+template <class M, class T, class I> M emulated_permute(M a, simde__m512i index, M b) {
+    constexpr unsigned n = sizeof(M) / sizeof(T);
+    T from[2 * n], to[n];
+    I at[n];
+    __builtin_memcpy(from, &a, sizeof a);
+    __builtin_memcpy(from + n, &b, sizeof b);
+    __builtin_memcpy(at, &index, sizeof index);
+    for (unsigned l = 0; l < n; ++l) to[l] = from[at[l] & (2 * n - 1)];
+    __builtin_memcpy(&a, to, sizeof a);
+    return a;
 }
 
 }  // namespace
