@@ -5,37 +5,64 @@ Each is called on an array (it computes and returns an array) or on a symbolic t
 
 from lstm_fast.layers.base import Layer
 from lstm_fast.layers.dense import Dense
+from lstm_fast.layers.embedding import Embedding
 from lstm_fast.layers.input import Input, InputLayer
 from lstm_fast.layers.lstm import LSTM
 from lstm_fast.layers.masking import Masking
-from lstm_fast.layers.merging import Add, Average, Concatenate, Multiply, Subtract, add, concatenate, multiply
-from lstm_fast.layers.simple import (
-    Activation,
-    Dropout,
-    Flatten,
-    Permute,
-    ReLU,
-    RepeatVector,
-    Reshape,
-    Softmax,
-    SpatialDropout1D,
+from lstm_fast.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
 )
+from lstm_fast.layers.noise import GaussianDropout, GaussianNoise
+from lstm_fast.layers.normalization import BatchNormalization, LayerNormalization
+from lstm_fast.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
+from lstm_fast.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from lstm_fast.layers.refused import Lambda
+from lstm_fast.layers.simple import Activation, Dropout, Flatten, Permute, RepeatVector, Reshape, SpatialDropout1D
 from lstm_fast.layers.time_distributed import TimeDistributed
 
 __all__ = [
+    "ELU",
     "LSTM",
     "Activation",
     "Add",
     "Average",
+    "BatchNormalization",
     "Concatenate",
     "Dense",
+    "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "Masking",
+    "Maximum",
+    "Minimum",
     "Multiply",
+    "PReLU",
     "Permute",
     "ReLU",
     "RepeatVector",
@@ -45,6 +72,11 @@ __all__ = [
     "Subtract",
     "TimeDistributed",
     "add",
+    "average",
     "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
     "multiply",
+    "subtract",
 ]

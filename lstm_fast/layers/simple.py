@@ -101,22 +101,6 @@ class Activation(Layer):
         return {**super().get_config(), "activation": self.activation}
 
 
-class ReLU(Activation):
-    """max(x, 0)."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.pop("activation", None)
-        super().__init__("relu", **kwargs)
-
-
-class Softmax(Activation):
-    """exp(x) / sum exp(x) along the last axis."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.pop("activation", None)
-        super().__init__("softmax", **kwargs)
-
-
 class Reshape(Layer):
     """Another shape for each row.
 

@@ -2,7 +2,8 @@
 
 parameters.py   Parameter (a view) and Store (one buffer of values, one of gradients)
 plan.py         Value, Op, Plan: a model for one input shape, all memory allocated, one native call per step of it
-ops.py          the operations written in NumPy
+ops.py          the operations written in NumPy on one input
+merging.py      those on several
 data.py         the front door: what people pass to fit, evaluate and predict, as arrays
 step.py         one training step, one evaluation
 totals.py       means of loss and metrics over batches

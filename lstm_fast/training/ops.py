@@ -1,4 +1,4 @@
-"""Operations written in NumPy: dropout, activations, shapes, merging."""
+"""Operations written in NumPy on one input: dropout, activations, shapes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from lstm_fast import activations
-from lstm_fast.training.parameters import Array
 from lstm_fast.training.plan import Op, Plan, Value
 
 
@@ -89,84 +88,3 @@ class RepeatOp(Op):
 
     def backward(self) -> None:
         np.sum(self.outputs[0].grad, axis=1, out=self.dx[0])
-
-
-class ConcatenateOp(Op):
-    """y = the inputs side by side along `axis`."""
-
-    def __init__(self, plan: Plan, inputs: Sequence[Value], axis: int, mask: Value | None) -> None:
-        shape = list(inputs[0].shape)
-        axis %= len(shape)
-        ends = np.cumsum([v.shape[axis] for v in inputs])
-        shape[axis] = int(ends[-1])
-        super().__init__(inputs, [plan.value(shape, mask=mask)])
-        before = (slice(None),) * axis
-        starts = [0, *ends[:-1]]
-        self.parts = [(*before, slice(int(a), int(b))) for a, b in zip(starts, ends, strict=True)]
-
-    def forward(self) -> None:
-        y = self.outputs[0].array
-        for x, part in zip(self.inputs, self.parts, strict=True):
-            y[part] = x.array
-
-    def backward(self) -> None:
-        dy: Array = self.outputs[0].grad
-        for dx, part in zip(self.dx, self.parts, strict=True):
-            if dx is not None:
-                np.copyto(dx, dy[part])
-
-
-class SumOp(Op):
-    """y = w_0 x_0 + w_1 x_1 + ..., with broadcasting."""
-
-    def __init__(self, plan: Plan, inputs: Sequence[Value], scales: Sequence[float], mask: Value | None) -> None:
-        shape = np.broadcast_shapes(*(v.shape for v in inputs))
-        super().__init__(inputs, [plan.value(shape, mask=mask)])
-        self.scales = [None if s == 1 else s for s in scales]
-
-    def forward(self) -> None:
-        y = self.outputs[0].array
-        for k, (x, scale) in enumerate(zip(self.inputs, self.scales, strict=True)):
-            term = x.array if scale is None else x.array * scale
-            if k:
-                np.add(y, term, out=y)
-            else:
-                np.copyto(y, term)
-
-    def backward(self) -> None:
-        dy: Array = self.outputs[0].grad
-        for dx, scale in zip(self.dx, self.scales, strict=True):
-            if dx is not None:
-                np.copyto(dx, unbroadcast(dy if scale is None else dy * scale, dx.shape))
-
-
-class MultiplyOp(Op):
-    """y = x_0 x_1 ..., with broadcasting."""
-
-    def __init__(self, plan: Plan, inputs: Sequence[Value], mask: Value | None) -> None:
-        shape = np.broadcast_shapes(*(v.shape for v in inputs))
-        super().__init__(inputs, [plan.value(shape, mask=mask)])
-
-    def forward(self) -> None:
-        y = self.outputs[0].array
-        np.multiply(self.inputs[0].array, self.inputs[1].array, out=y)
-        for x in self.inputs[2:]:
-            y *= x.array
-
-    def backward(self) -> None:
-        dy: Array = self.outputs[0].grad
-        for k, dx in enumerate(self.dx):
-            if dx is not None:
-                product = dy
-                for j, x in enumerate(self.inputs):
-                    if j != k:
-                        product = product * x.array
-                np.copyto(dx, unbroadcast(product, dx.shape))
-
-
-def unbroadcast(a: Array, shape: tuple[int, ...]) -> Array:
-    """The sum of `a` over the axes along which an array of `shape` was broadcast."""
-    if a.shape == shape:
-        return a
-    a = a.sum(axis=tuple(range(a.ndim - len(shape))))
-    return np.asarray(a.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1 and a.shape[k] != 1), keepdims=True))

@@ -102,6 +102,10 @@ cdef extern from "lstm_fast.h" nogil:
     double lf_probe_fma(int, double)
     double lf_probe_read(const void *, int64_t, double)
 
+ctypedef fused number:
+    float
+    double
+
 cdef extern from *:
     """
     #ifndef LSTM_FAST_VERSION
@@ -665,6 +669,35 @@ def gather(src, index, out):
     with nogil:
         for k in range(n):
             memcpy(target + k * row, source + p[k] * row, row)
+
+
+def scatter_add(src, index, out):
+    """out[index[i]] += src[i] along the first axis, in the order of i; C arrays of one dtype; index int64."""
+    cdef int dtype = dtype_of(src)
+    cdef cnp.ndarray i = index, o = checked(out, dtype, cnp.PyArray_NDIM(out), True, "out")
+    if cnp.PyArray_TYPE(i) != cnp.NPY_INT64 or not (cnp.PyArray_IS_C_CONTIGUOUS(i) and cnp.PyArray_IS_C_CONTIGUOUS(o)):
+        raise ValueError("_core.scatter_add: expected a C array, and an int64 index")
+    cdef int64_t n = cnp.PyArray_SIZE(i), at = cnp.PyArray_DIM(o, 0), k
+    cdef int64_t row = cnp.PyArray_SIZE(o) // at if at else 0
+    cdef const int64_t *p = <const int64_t *>cnp.PyArray_DATA(i)
+    cdef void *source = flat(src, dtype, n * row, False, "src")
+    for k in range(n):
+        if p[k] < 0 or p[k] >= at:
+            raise IndexError(f"_core.scatter_add: index {p[k]} is out of range for {at} rows")
+    with nogil:
+        if dtype == LF_FLOAT64:
+            add_rows(<double *>source, p, n, row, <double *>cnp.PyArray_DATA(o))
+        else:
+            add_rows(<float *>source, p, n, row, <float *>cnp.PyArray_DATA(o))
+
+
+cdef void add_rows(number *source, const int64_t *index, int64_t n, int64_t row, number *out) noexcept nogil:
+    cdef int64_t k, j
+    cdef number *target
+    for k in range(n):
+        target = out + index[k] * row
+        for j in range(row):
+            target[j] += source[k * row + j]
 
 
 def isa():
