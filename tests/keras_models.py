@@ -13,7 +13,7 @@ class Case(NamedTuple):
 
     build: Callable[[Any], Any]
     compile: Callable[[Any], dict[str, Any]]
-    x: tuple[tuple[int, ...], ...]
+    x: tuple[tuple[Any, ...], ...]  # ("tokens", V, ...) are integers below V, zeros at the end of some rows
     y: tuple[str, tuple[int, ...]]  # 'real', 'one-hot', 'labels', 'binary'
     rows: int = 16
     batch_size: int = 16
@@ -166,27 +166,36 @@ CASES = {
 }
 
 
-def data(name: str) -> tuple[list[Any], Any]:
+def tokens(rng: np.random.Generator, n: int, V: int, shape: tuple[int, ...]) -> Any:
+    """Integers 1..V-1 (n,T), followed by zeros from a random place on."""
+    length = rng.integers(2, shape[-1] + 1, (n, *shape[:-1], 1))
+    return np.where(np.arange(shape[-1]) < length, rng.integers(1, V, (n, *shape)), 0)
+
+
+def data(name: str, case: Case) -> tuple[list[Any], Any]:
     """The rows of a case."""
-    case = CASES[name]
     rng = np.random.Generator(np.random.Philox(sum(map(ord, name))))
     n = case.rows
-    x = [rng.standard_normal((n, *shape)).astype(np.float32) for shape in case.x]
+    x = [
+        tokens(rng, n, shape[1], shape[2:])
+        if shape[0] == "tokens"
+        else rng.standard_normal((n, *shape)).astype(np.float32)
+        for shape in case.x
+    ]
     kind, shape = case.y
     if kind == "real":
         y = rng.standard_normal((n, *shape)).astype(np.float32)
     elif kind == "binary":
         y = rng.integers(0, 2, (n, *shape)).astype(np.float32)
     else:
-        labels = rng.integers(0, shape[-1], n)
+        labels = rng.integers(0, shape[-1], (n, *shape[:-1]))
         y = labels if kind == "labels" else np.eye(shape[-1], dtype=np.float32)[labels]
     return x, y
 
 
-def run(k: Any, name: str, weights: list[Any] | None = None) -> dict[str, Any]:
+def run(k: Any, name: str, case: Case, weights: list[Any] | None = None) -> dict[str, Any]:
     """Predict, train, predict; everything that the parity compares."""
-    case = CASES[name]
-    x, y = data(name)
+    x, y = data(name, case)
     inputs: Any = x if len(x) > 1 else x[0]
     model = case.build(k)
     if weights is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras_models
+import keras_models_other
 import numpy as np
 import pytest
 
@@ -14,24 +15,29 @@ import lstm_fast
 PREDICTION = 1e-5  # before training, float32
 CURVE = 1e-3  # loss and metrics over 100 updates, relative to max(1, value)
 AFTER = 3e-2  # predictions after them: rounding grows along directions that the loss does not see
-GOLDENS = Path(__file__).parent / "goldens" / "keras.npz"
+GOLDENS = Path(__file__).parent / "goldens"
+TABLES = {"keras": keras_models.CASES, "keras_other": keras_models_other.CASES}  # file: its cases
 
 
 @pytest.fixture(scope="module")
-def goldens() -> dict[str, Any]:
-    with np.load(GOLDENS) as stored:
-        return dict(stored)
+def goldens() -> dict[str, dict[str, Any]]:
+    stored = {}
+    for file in TABLES:
+        with np.load(GOLDENS / f"{file}.npz") as arrays:
+            stored[file] = dict(arrays)
+    return stored
 
 
-def test_every_case_is_stored(goldens: dict[str, Any]) -> None:
-    assert {key.split("/")[0] for key in goldens} - {"keras_version"} == set(keras_models.CASES)
+@pytest.mark.parametrize("file", TABLES)
+def test_every_case_is_stored(file: str, goldens: dict[str, dict[str, Any]]) -> None:
+    assert {key.split("/")[0] for key in goldens[file]} - {"keras_version"} == set(TABLES[file])
 
 
-@pytest.mark.parametrize("name", keras_models.CASES)
-def test_keras(name: str, goldens: dict[str, Any]) -> None:
-    want = {key.partition("/")[2]: a for key, a in goldens.items() if key.startswith(f"{name}/")}
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file, cases in TABLES.items() for name in cases])
+def test_keras(file: str, name: str, goldens: dict[str, dict[str, Any]]) -> None:
+    want = {key.partition("/")[2]: a for key, a in goldens[file].items() if key.startswith(f"{name}/")}
     weights = [want[key] for key in sorted(want) if key.startswith("weight_")]
-    got = keras_models.run(lstm_fast, name, weights)
+    got = keras_models.run(lstm_fast, name, TABLES[file][name], weights)
     assert set(got) == set(want)
     for key, value in want.items():
         a = np.asarray(got[key], np.float64)

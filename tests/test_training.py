@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import doctest
-import importlib
 import pickle
 import threading
 import warnings
@@ -476,18 +474,6 @@ def test_a_program_for_tensorflow_runs(tmp_path: Any, monkeypatch: Any, capsys: 
     text = PROGRAM.replace("tensorflow.keras", "lstm_fast").replace("from keras", "from lstm_fast")
     exec(compile(text, "program", "exec"), {"__name__": "program"})
     assert capsys.readouterr().out.splitlines()[-2:] == ["1.0", "(3, 1) True True"]
-
-
-MODULES = (
-    "activations callbacks config initializers layers.dense layers.input layers.lstm layers.merging layers.simple "
-    "layers.time_distributed losses.regression losses.classification models.model models.sequential "
-    "optimizers.rules utils.categorical utils.random"
-)
-
-
-@pytest.mark.parametrize("name", MODULES.split())
-def test_examples_in_docstrings(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"lstm_fast.{name}")).failed == 0
 
 
 def test_history_draws_itself(tmp_path: Any) -> None:

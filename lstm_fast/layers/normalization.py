@@ -146,8 +146,7 @@ class BatchNormalization(_Normalization):
         if x.mask is not None and len(x.mask.shape) != len(x.shape) - 1:
             raise ValueError(f"{self.label}: expected a mask of shape {x.shape[:-1]}, got {x.mask.shape}")
         y = plan.value(x.shape, mask=x.mask)
-        op: Op = BatchStatisticsOp(self, x, y) if plan.training and self.trainable else AffineOp(self, x, y)
-        plan.add(op)
+        plan.add(BatchNormOp(self, x, y, plan.training))
         return [y]
 
     def get_config(self) -> dict[str, Any]:
@@ -252,69 +251,62 @@ class NormalizationOp(Op):
             p.grad[...] = total
 
 
-class BatchStatisticsOp(NormalizationOp):
-    """With mean and variance of the batch; moves the moving ones. Sums run in float64: they are over many rows."""
+class BatchNormOp(NormalizationOp):
+    """With mean and variance of the batch, moving the averages of both; or (`by_batch` False) with these averages.
+
+    Sums run in float64: they are over many rows.
+    """
 
     layer: BatchNormalization
 
-    def forward(self) -> None:
-        super().forward()
-        m, dtype = self.layer.momentum, self.inverse.dtype
-        for p, value in ((self.layer.moving_mean, self.mean), (self.layer.moving_variance, self.variance)):
-            p.array[...] = p.array * dtype.type(m) + value.reshape(p.shape) * dtype.type(1 - m)
-
-    def _mean(self, a: Array) -> Array:
-        return np.asarray(a.sum(axis=self.others, keepdims=True, dtype=np.float64) / self.count, self.inverse.dtype)
-
-    def normalise(self, x: Array, y: Array) -> None:
-        mask = self.inputs[0].mask
-        self.count = float(x.size // max(1, int(np.prod(self.shape))))
-        self.valid: Array | None = None
-        self.shift = 0.0  # of the gradient of the variance to the mean
-        if mask is not None:
-            self.valid = mask.array[..., None].astype(self.xhat.dtype)
-            self.count = float(self.valid.sum(dtype=np.float64)) + self.epsilon  # epsilon: as Keras
-        self.mean = self._mean(x if self.valid is None else x * self.valid)
-        np.subtract(x, self.mean, out=self.xhat)
-        squares = np.square(self.xhat)
-        self.variance = self._mean(squares if self.valid is None else squares * self.valid)
-        if self.valid is not None:
-            self.shift = -2 * self.epsilon / self.count
-        self.inverse = 1 / np.sqrt(self.variance + self.xhat.dtype.type(self.epsilon))
-        self.xhat *= self.inverse
-
-    def input_gradient(self, dxhat: Array, dx: Array) -> None:
-        # xhat = (x - mean) inverse, inverse = (variance + epsilon)^-1/2, variance = mean of (x - mean)^2
-        dvariance = self._sum(dxhat * self.xhat) * (-0.5 * np.square(self.inverse))
-        dmean = -self.inverse * self._sum(dxhat)
-        if self.shift:
-            dmean += dvariance * self.mean * self.xhat.dtype.type(self.shift)
-        through = (2 * dvariance / self.inverse) * self.xhat
-        through += dmean
-        through /= self.count
-        if self.valid is not None:
-            through *= self.valid
-        np.multiply(dxhat, self.inverse, out=dx)
-        dx += through
-
-    def _sum(self, a: Array) -> Array:
-        return np.asarray(a.sum(axis=self.others, keepdims=True, dtype=np.float64), self.inverse.dtype)
-
-
-class AffineOp(NormalizationOp):
-    """With the moving mean and variance."""
-
-    layer: BatchNormalization
+    def __init__(self, layer: BatchNormalization, x: Value, y: Value, training: bool) -> None:
+        super().__init__(layer, x, y)
+        self.training = training
 
     def normalise(self, x: Array, y: Array) -> None:
         layer = self.layer
-        variance = layer.moving_variance.array.reshape(self.shape)
-        self.inverse = 1 / np.sqrt(variance + self.xhat.dtype.type(self.epsilon))
-        np.subtract(x, layer.moving_mean.array.reshape(self.shape), out=self.xhat)
+        self.by_batch = self.training and layer.trainable
+        if self.by_batch:
+            self._statistics(x)
+        else:
+            self.mean = layer.moving_mean.array.reshape(self.shape)
+            self.variance = layer.moving_variance.array.reshape(self.shape)
+            np.subtract(x, self.mean, out=self.xhat)
+        self.inverse = 1 / np.sqrt(self.variance + self.xhat.dtype.type(self.epsilon))
         self.xhat *= self.inverse
+
+    def _statistics(self, x: Array) -> None:
+        """Mean and variance of the unmasked rows; leaves x - mean in xhat."""
+        layer, mask = self.layer, self.inputs[0].mask
+        self.count = float(x.size // max(1, int(np.prod(self.shape))))
+        self.valid: Array | None = None
+        if mask is not None:
+            self.valid = mask.array[..., None].astype(self.xhat.dtype)
+            self.count = float(self.valid.sum(dtype=np.float64)) + self.epsilon  # epsilon: as Keras
+        self.mean = self._sum(x if self.valid is None else x * self.valid, self.count)
+        np.subtract(x, self.mean, out=self.xhat)
+        squares = np.square(self.xhat)
+        self.variance = self._sum(squares if self.valid is None else squares * self.valid, self.count)
+        number = self.xhat.dtype.type
+        for p, value in ((layer.moving_mean, self.mean), (layer.moving_variance, self.variance)):
+            p.array[...] = p.array * number(layer.momentum) + value.reshape(p.shape) * number(1 - layer.momentum)
+
+    def _sum(self, a: Array, divisor: float = 1.0) -> Array:
+        return np.asarray(a.sum(axis=self.others, keepdims=True, dtype=np.float64) / divisor, self.xhat.dtype)
 
     def input_gradient(self, dxhat: Array, dx: Array) -> None:
         np.multiply(dxhat, self.inverse, out=dx)
+        if not self.by_batch:
+            return
+        # xhat = (x - mean) inverse, inverse = (variance + epsilon)^-1/2, variance = mean of (x - mean)^2
+        dvariance = self._sum(dxhat * self.xhat) * (-0.5 * np.square(self.inverse))
+        dmean = -self.inverse * self._sum(dxhat)
+        if self.valid is not None:  # epsilon in the count leaves the mean of x - mean at epsilon / count * mean
+            dmean += dvariance * self.mean * self.xhat.dtype.type(-2 * self.epsilon / self.count)
+        through = (2 * dvariance / self.inverse) * self.xhat
+        through += dmean
+        through /= self.count
+        dx += through if self.valid is None else through * self.valid
 
 
 class LayerNormOp(NormalizationOp):

@@ -168,7 +168,8 @@ class RectifyOp(Op):
 
     def forward(self) -> None:
         x, y = self.inputs[0].array, self.outputs[0].array
-        np.copyto(y, np.where(x >= self.threshold, x, self.slope * (x - self.threshold)))
+        below = self.slope * (x - self.threshold) if self.slope else 0
+        np.copyto(y, np.where(x >= self.threshold, x, below))
         if self.top is not None:
             np.minimum(y, self.top, out=y)
 

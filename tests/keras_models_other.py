@@ -1,0 +1,145 @@
+"""More models for the parity with Keras 3, as in keras_models.py: layers that are not recurrent, losses, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras_models import LR, Case, classifier, settings, tutorial
+
+V = 9  # words
+
+
+def sequential(*layers: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A Sequential model; each entry makes its layer from keras.layers."""
+
+    def build(k: Any) -> Any:
+        return k.models.Sequential([make(k.layers) for make in layers])
+
+    return build
+
+
+def words(mask_zero: bool, *rest: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return sequential(lambda m: m.Input((7,)), lambda m: m.Embedding(V, 5, mask_zero=mask_zero), *rest)
+
+
+def normalised(k: Any) -> Any:
+    """Batch statistics over steps and rows, then over rows; layer statistics between.
+
+    No bias in front of batch statistics: its gradient would be rounding alone, which Adam makes as large as any other.
+    """
+    m = k.layers
+    return k.models.Sequential(
+        [
+            m.Input((4, 3)),
+            m.Dense(6, use_bias=False),
+            m.BatchNormalization(momentum=0.9),
+            m.Activation("relu"),
+            m.LayerNormalization(center=False),
+            m.Flatten(),
+            m.BatchNormalization(scale=False, epsilon=0.01),
+            m.Dense(2),
+        ]
+    )
+
+
+def merged(k: Any) -> Any:
+    m = k.layers
+    x, z = m.Input((4, 3)), m.Input((5, 3))
+    a, b = m.Dense(6, activation="tanh")(x), m.Dense(6)(z)
+    scores = m.Softmax(axis=1)(m.Dot(axes=2)([a, b]))  # (B,4,5)
+    context = m.Dot(axes=1)([scores, a])  # (B,5,6)
+    largest = m.Maximum()([context, b])
+    smallest = m.Minimum()([m.LeakyReLU()(context), m.PReLU(shared_axes=[1])(b)])
+    pooled = m.Concatenate()([m.GlobalMaxPooling1D()(largest), m.GlobalAveragePooling1D()(smallest)])
+    return k.models.Model([x, z], m.Dense(2)(m.ELU()(m.ReLU(max_value=1.5, negative_slope=0.1)(pooled))))
+
+
+def own(loss: Callable[[Any], Any], *metrics: Callable[[Any], Any], **options: Any) -> Any:
+    def arguments(k: Any) -> dict[str, Any]:
+        made = [m if isinstance(m, str) else m(k.metrics) for m in metrics]
+        return {"loss": loss(k.losses), "optimizer": k.optimizers.Adam(**(options or LR)), "metrics": made}
+
+    return arguments
+
+
+WORDS: Any = (("tokens", V, 7),)
+
+CASES = {
+    "embedding": Case(
+        words(False, lambda m: m.GlobalAveragePooling1D(), lambda m: m.Dense(2)),
+        settings("mse", **LR),
+        WORDS,
+        ("real", (2,)),
+    ),
+    "embedding masked": Case(
+        words(True, lambda m: m.BatchNormalization(), lambda m: m.GlobalAveragePooling1D(), lambda m: m.Dense(2)),
+        settings("mse", **LR),
+        WORDS,
+        ("real", (2,)),
+    ),
+    "embedding masked per step": Case(
+        words(True, lambda m: m.Dense(4, activation="softmax")),
+        settings("sparse_categorical_crossentropy", **LR),  # in Keras on JAX, metrics of fit forget the mask
+        WORDS,
+        ("labels", (7, 4)),
+    ),
+    "embedding regularised": Case(
+        sequential(
+            lambda m: m.Input((7,)),
+            lambda m: m.Embedding(V, 5, embeddings_regularizer="l2", embeddings_constraint="unit_norm"),
+            lambda m: m.Flatten(),
+            lambda m: m.Dense(1),
+        ),
+        settings("mae", "RMSprop", learning_rate=0.001),
+        WORDS,
+        ("real", (1,)),
+    ),
+    "normalised": Case(normalised, settings("mse", **LR), ((4, 3),), ("real", (2,)), rows=22, batch_size=8, epochs=20),
+    "normalised axes": Case(
+        sequential(
+            lambda m: m.Input((4, 3)),
+            lambda m: m.BatchNormalization(axis=1, center=False),
+            lambda m: m.LayerNormalization(axis=[1, 2], scale=False),
+            lambda m: m.Flatten(),
+            lambda m: m.Dense(2),
+        ),
+        settings("mse", **LR),
+        ((4, 3),),
+        ("real", (2,)),
+    ),
+    "merged": Case(merged, settings("mse", **LR), ((4, 3), (5, 3)), ("real", (2,))),
+    "binary logits": Case(
+        classifier("linear", 1),
+        own(lambda m: m.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)),
+        ((6, 3),),
+        ("binary", (1,)),
+    ),
+    "categorical logits": Case(
+        classifier("linear", 4),
+        own(
+            lambda m: m.CategoricalCrossentropy(from_logits=True), "accuracy", lambda m: m.TopKCategoricalAccuracy(k=2)
+        ),
+        ((6, 3),),
+        ("one-hot", (4,)),
+    ),
+    "sparse logits": Case(
+        classifier("linear", 4),
+        own(
+            lambda m: m.SparseCategoricalCrossentropy(from_logits=True),
+            "accuracy",
+            lambda m: m.SparseTopKCategoricalAccuracy(k=2),
+        ),
+        ((6, 3),),
+        ("labels", (4,)),
+    ),
+    "huber delta": Case(
+        tutorial,
+        own(lambda m: m.Huber(delta=0.3), "mae", "mse", lambda m: m.RootMeanSquaredError()),
+        ((7, 2),),
+        ("real", (3,)),
+    ),
+    "summed": Case(
+        tutorial, own(lambda m: m.MeanSquaredError(reduction="sum"), learning_rate=0.001), ((7, 2),), ("real", (3,))
+    ),
+}
