@@ -123,7 +123,7 @@ template <class V> inline void parameter_gradients(const SequenceView<V> &v, int
     using T = typename V::T;
     const lf_sequence &a = v.a;
     const GradientProblem<T> problem = {R, 4 * v.H, static_cast<const T *>(a.tape_gates),
-        {{v.I, static_cast<T *>(a.dw_x)}, {v.H, static_cast<T *>(a.dw_h)}, {1, static_cast<T *>(a.db)}}, a.accumulate != 0};
+        {{v.I, static_cast<T *>(a.dw_x)}, {v.H, static_cast<T *>(a.dw_h)}}, static_cast<T *>(a.db), a.accumulate != 0};
     weight_gradient<V>(problem, v.scratch + v.scratch_layout.packs, w,
                        [&](int64_t first, int64_t count, const T **x, const T **h) {
                            if (count <= 0) return;

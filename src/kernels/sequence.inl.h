@@ -77,7 +77,7 @@ template <class V> struct ScratchLayout {
         dc = projected + line(steps_projected * per_step);
         products = dc + (a.training ? line(a.B * w.H) : 0);
         packs = products + a.threads * multiply_scratch();
-        total = packs + (a.training ? gradient_scratch<V>(w.I + w.H + 1, a.threads) : 0);
+        total = packs + (a.training ? gradient_scratch<V>(w.I + w.H, a.threads) : 0);
     }
 };
 

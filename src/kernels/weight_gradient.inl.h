@@ -2,7 +2,7 @@
 //
 // The sum over R is cut into blocks of SUM_BLOCK rows; inside a block each element is one fma chain from zero, and the
 // blocks are added in order, so that the float32 error does not grow with R. Workers own output tiles: no atomics, and the
-// order depends on the shape alone. db is the product with a column of ones.
+// order depends on the shape alone. db is summed in the same order while D is packed.
 #pragma once
 
 namespace {
@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t SUM_BLOCK = 256;  // rows per partial sum: part of the numbers contract, the same on every ISA
 constexpr int64_t A_COLUMNS = 3072;  // columns of A packed at once, 3 MB of floats: they stream past each panel of D
 
-// One part of A: `width` columns, whose gradient goes to out (width, N) C. width 1 and out = db for the ones.
+// One part of A: `width` columns, whose gradient goes to out (width, N) C.
 template <class T> struct GradientPart {
     int64_t width;
     T *out;
@@ -19,7 +19,8 @@ template <class T> struct GradientPart {
 template <class T> struct GradientProblem {
     int64_t R, N;            // tape rows; columns of D
     const T *d;              // (R, N) C
-    GradientPart<T> part[3]; // x, h, ones; a width of 0 or a null out leaves one out
+    GradientPart<T> part[2]; // x, h; width 0: none
+    T *db;                   // (N) or NULL
     bool accumulate;
 };
 
@@ -29,11 +30,11 @@ template <class V> inline int64_t gradient_scratch(int64_t M, int64_t workers) {
 }
 
 // Packs columns [begin, end) of the concatenated parts as [tile][SUM_BLOCK][MR]; rows[p][k] points at row k of part p.
-// Workers take 16 rows in turn: reads then run along rows, and each write fills whole cache lines of a tile.
+// Workers take 8 rows in turn: reads then run along rows, and each write fills whole cache lines of a tile.
 template <class T, int MR>
 inline void pack_columns(const GradientProblem<T> &g, const T *const *const (&rows)[2], int64_t count, int64_t begin,
                          int64_t end, T *out, const lf_worker *worker) {
-    constexpr int64_t STRIP = 16;
+    constexpr int64_t STRIP = 8;
     for (int64_t k0 = STRIP * worker->index; k0 < count; k0 += STRIP * worker->count) {
         const int64_t k1 = smaller(count, k0 + STRIP);
         for (int64_t m = begin; m < end; m += MR) {
@@ -42,13 +43,12 @@ inline void pack_columns(const GradientProblem<T> &g, const T *const *const (&ro
             int p = 0;
             while (p < 2 && column >= g.part[p].width) column -= g.part[p++].width;
             if (p < 2 && column + MR <= g.part[p].width) {
-                for (int64_t k = k0; k < k1; ++k)
-                    for (int r = 0; r < MR; ++r) tile[k * MR + r] = rows[p][k][column + r];
+                for (int64_t k = k0; k < k1; ++k) memcpy(tile + k * MR, rows[p][k] + column, MR * sizeof(T));
                 continue;
             }
-            for (int r = 0; r < MR; ++r, ++column) {  // a tile across parts; ones follow the last part
+            for (int r = 0; r < MR; ++r, ++column) {  // a tile across parts, or beyond the last one
                 while (p < 2 && column >= g.part[p].width) column -= g.part[p++].width;
-                for (int64_t k = k0; k < k1; ++k) tile[k * MR + r] = p < 2 ? rows[p][k][column] : T(1);
+                for (int64_t k = k0; k < k1; ++k) tile[k * MR + r] = p < 2 ? rows[p][k][column] : T(0);
             }
         }
     }
@@ -63,12 +63,47 @@ template <class T> inline T *gradient_row(const GradientProblem<T> &g, int64_t m
     return nullptr;
 }
 
+// Packs `count` rows of `columns` <= GROUP*lanes columns of D as [k][vectors][lanes] and gives their sums to db (NULL: nowhere).
+template <class V>
+inline void pack_gradient(const typename V::T *d, int64_t stride, int64_t count, int64_t columns, typename V::T *out,
+                          typename V::T *db, bool add) {
+    const int vectors = static_cast<int>(ceil_div(columns, V::N));
+    const int64_t last = vectors - 1;
+    with_constant<GROUP>(vectors, [&](auto constant) {
+        constexpr int NV = decltype(constant)::value;
+        with_lanes<V>(last, columns, [&](auto lanes) {
+            V sum[NV];
+#pragma GCC unroll 8
+            for (int j = 0; j < NV; ++j) sum[j] = V::zero();
+            for (int64_t k = 0; k < count; ++k, d += stride, out += NV * V::N)
+#pragma GCC unroll 8
+                for (int j = 0; j < NV; ++j) {
+                    const V row = j < NV - 1 ? V::load(d + j * V::N) : lanes.load(d + j * V::N);
+                    V::store(out + j * V::N, row);
+                    sum[j] = sum[j] + row;
+                }
+            if (!db) return;
+            for (int j = 0; j < NV - 1; ++j) V::store(db + j * V::N, add ? V::load(db + j * V::N) + sum[j] : sum[j]);
+            typename V::T *const end = db + last * V::N;
+            lanes.store(end, add ? lanes.load(end) + sum[last] : sum[last]);
+        });
+    });
+}
+
+// Fetches a row of a panel: `columns` numbers from p.
+template <class T> LF_INLINE void fetch_row(const T *p, int64_t columns, bool write) {
+    for (int64_t n = 0; n < columns; n += 64 / static_cast<int64_t>(sizeof(T))) {
+        if (write) __builtin_prefetch(p + n, 1);
+        else __builtin_prefetch(p + n, 0);
+    }
+}
+
 // fill(first, count, rows0, rows1) writes the pointers of tape rows first.. of parts 0 and 1.
 template <class V, class Fill>
 inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V::T *scratch, const lf_worker *worker, Fill fill) {
     using T = typename V::T;
     constexpr int MR = rows_per_tile<V>(GROUP);
-    const int64_t M = g.part[0].width + g.part[1].width + g.part[2].width;
+    const int64_t M = g.part[0].width + g.part[1].width;
     const int64_t panel_width = GROUP * V::N, panels = ceil_div(g.N, panel_width);
     // Enough panels: workers share them. Few panels: workers share the columns of A.
     const bool by_panel = panels >= worker->count;
@@ -90,28 +125,31 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
         const bool add = k0 > 0 || g.accumulate;
         fill(k0, count, rows0, rows1);
         t.segment[0].count = count;
-        for (int64_t m0 = 0; m0 < M; m0 += A_COLUMNS) {
+        for (int64_t m0 = 0; m0 < M || m0 == 0; m0 += A_COLUMNS) {
             const int64_t m1 = smaller(M, m0 + A_COLUMNS), tiles = ceil_div(m1 - m0, MR);
             pack_columns<T, MR>(g, rows, count, m0, m1, a_pack, worker);
             lf_barrier_wait(worker);
             const int64_t begin = by_panel ? m0 : m0 + MR * (tiles * worker->index / worker->count);
             const int64_t end = by_panel ? m1 : smaller(m1, m0 + MR * (tiles * (worker->index + 1) / worker->count));
+            const int64_t own_tiles = ceil_div(end - begin, MR);
             for (int64_t panel = panel_first; panel < panels; panel += panel_step) {
                 const int64_t n0 = panel * panel_width, columns = smaller(panel_width, g.N - n0);
                 const int vectors = static_cast<int>(ceil_div(columns, V::N));
-                for (int j = 0; j < vectors; ++j)
-                    with_lanes<V>(j, columns, [&](auto lanes) {
-                        const T *source = g.d + k0 * g.N + n0 + j * V::N;
-                        for (int64_t k = 0; k < count; ++k, source += g.N)
-                            V::store(d_pack + (k * vectors + j) * V::N, lanes.load(source));
-                    });
-                for (int64_t m = begin; m < end; m += MR) {
+                const bool sums = g.db && m0 == 0 && (by_panel || worker->index == 0);
+                pack_gradient<V>(g.d + k0 * g.N + n0, g.N, count, columns, d_pack, sums ? g.db + n0 : nullptr, add);
+                // The rows of D that are packed next come into L2 meanwhile: too far apart for the hardware to see them.
+                const bool last = panel + panel_step >= panels;
+                const int64_t next_row = last && m1 == M ? k0 + SUM_BLOCK : k0, next_count = smaller(SUM_BLOCK, g.R - next_row);
+                const T *const next = g.d + next_row * g.N + (last ? panel_first : panel + panel_step) * panel_width;
+                int64_t fetched = 0;
+                for (int64_t m = begin, tile = 1; m < end; m += MR, ++tile) {
                     T *out[MR];
                     for (int r = 0; r < MR; ++r) {
                         t.segment[0].in[r] = a_pack + (m - m0) * SUM_BLOCK + r;
                         out[r] = m + r < end ? gradient_row(g, m + r) : nullptr;
-                        if (out[r] && add) __builtin_prefetch(out[r] + n0, 1);
+                        if (out[r] && add) fetch_row(out[r] + n0, columns, true);
                     }
+                    for (; fetched < next_count * tile / own_tiles; ++fetched) fetch_row(next + fetched * g.N, columns, false);
                     run_tile(t, MR, vectors);
                     for (int r = 0; r < MR; ++r) {
                         if (!out[r]) continue;
