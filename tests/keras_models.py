@@ -18,6 +18,7 @@ class Case(NamedTuple):
     rows: int = 16
     batch_size: int = 16
     epochs: int = 100
+    masked: bool = False  # some steps of the first input are all zeros
 
 
 def tutorial(k: Any) -> Any:
@@ -182,6 +183,9 @@ def data(name: str, case: Case) -> tuple[list[Any], Any]:
         else rng.standard_normal((n, *shape)).astype(np.float32)
         for shape in case.x
     ]
+    if case.masked:
+        x[0][rng.random(x[0].shape[:2]) < 0.3] = 0
+        x[0][0, 2:] = x[0][1, :2] = x[0][2] = 0  # padded behind, padded in front, and all of a row
     kind, shape = case.y
     if kind == "real":
         y = rng.standard_normal((n, *shape)).astype(np.float32)

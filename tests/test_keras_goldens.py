@@ -7,6 +7,7 @@ from typing import Any
 
 import keras_models
 import keras_models_other
+import keras_models_recurrent
 import numpy as np
 import pytest
 
@@ -16,7 +17,11 @@ PREDICTION = 1e-5  # before training, float32
 CURVE = 1e-3  # loss and metrics over 100 updates, relative to max(1, value)
 AFTER = 3e-2  # predictions after them: rounding grows along directions that the loss does not see
 GOLDENS = Path(__file__).parent / "goldens"
-TABLES = {"keras": keras_models.CASES, "keras_other": keras_models_other.CASES}  # file: its cases
+TABLES = {  # file: its cases
+    "keras": keras_models.CASES,
+    "keras_other": keras_models_other.CASES,
+    "keras_recurrent": keras_models_recurrent.CASES,
+}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ Each is called on an array (it computes and returns an array) or on a symbolic t
 """
 
 from lstm_fast.layers.base import Layer
+from lstm_fast.layers.bidirectional import Bidirectional
+from lstm_fast.layers.cells import LSTMCell
 from lstm_fast.layers.dense import Dense
 from lstm_fast.layers.embedding import Embedding
 from lstm_fast.layers.input import Input, InputLayer
@@ -33,15 +35,19 @@ from lstm_fast.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
 from lstm_fast.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lstm_fast.layers.refused import Lambda
 from lstm_fast.layers.simple import Activation, Dropout, Flatten, Permute, RepeatVector, Reshape, SpatialDropout1D
+from lstm_fast.layers.rnn import RNN
+from lstm_fast.layers.stacked_cells import StackedRNNCells
 from lstm_fast.layers.time_distributed import TimeDistributed
 
 __all__ = [
     "ELU",
     "LSTM",
+    "RNN",
     "Activation",
     "Add",
     "Average",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Dense",
     "Dot",
@@ -55,6 +61,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "Lambda",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -69,6 +76,7 @@ __all__ = [
     "Reshape",
     "Softmax",
     "SpatialDropout1D",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "add",

@@ -46,6 +46,7 @@ class Layer:
     input_dtype: ClassVar[str | None] = None  # None: that of the layer
     supports_masking: ClassVar[bool] = False  # the mask of the first input is that of the output
     stepwise: bool = False  # each step of (B,T,...) is treated alone, so that a Stream can feed it piece by piece
+    name_prefix = ""  # in front of an automatic name
     transient: ClassVar[frozenset[str]] = frozenset({"_local"})  # attributes that a copy does not take over
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -90,6 +91,11 @@ class Layer:
     def automatic_class_name(cls) -> str:
         """What automatic names are made of."""
         return cls.__name__
+
+    @property
+    def base_name(self) -> str:
+        """The automatic name without its number."""
+        return self.name_prefix + config.base_name(self.automatic_class_name())
 
     def _shape_of_dim(self, batch: int | None, length: int | None, dim: int) -> Shape:
         return (batch, dim)
@@ -231,6 +237,10 @@ class Layer:
     def __call__(self, inputs: Any, *, training: bool = False, mask: Any = None) -> Any:
         many = isinstance(inputs, list | tuple) and (self.inputs_max != 1 or is_symbolic(inputs))
         return self.call_on(list(inputs) if many else [inputs], mask, bool(training))
+
+    def call(self, *inputs: Any, **arguments: Any) -> Any:
+        """Keras' name of a call."""
+        return self(*inputs, **arguments)
 
     def call_on(self, parts: list[Any], mask: Any, training: bool) -> Any:
         """A call on separated inputs: on symbolic ones a node, on arrays their outputs. mask: of the first input, or a

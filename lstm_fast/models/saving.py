@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstm_fast import config, files
+from lstm_fast import files
 from lstm_fast.layers.base import REGISTRY, Layer
 from lstm_fast.training.compiled import Compiled
 from lstm_fast.training.parameters import Array
@@ -44,7 +44,7 @@ class _CanonicalNames:
         counts: dict[str, int] = {}
         for layer in self.layers:
             if layer.auto_named:
-                name = base = config.base_name(layer.automatic_class_name())
+                name = base = layer.base_name
                 while name in taken:
                     counts[base] = counts.get(base, 0) + 1
                     name = f"{base}_{counts[base]}"
@@ -152,8 +152,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
 def _make(settings: dict[str, Any]) -> Model:
     made: Any = REGISTRY[settings["class_name"]].from_config(settings["config"])
     for layer in [made, *all_layers(made)]:
-        base = config.base_name(layer.automatic_class_name())
-        layer.auto_named = layer.name.rstrip("0123456789").rstrip("_") == base
+        layer.auto_named = layer.name.rstrip("0123456789").rstrip("_") == layer.base_name
     model: Model = made
     return model
 

@@ -1,0 +1,116 @@
+"""Recurrent models for the parity with Keras 3, as in keras_models.py: masks, directions, cells, states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras_models import LR, Case, settings
+
+
+def masked(recurrent: Callable[[Any], Any], per_step: bool) -> Callable[[Any], Any]:
+    """Masking, a recurrent layer, and a dense one at each step or at the end."""
+
+    def build(k: Any) -> Any:
+        last = k.layers.TimeDistributed(k.layers.Dense(2)) if per_step else k.layers.Dense(2)
+        return k.models.Sequential([k.layers.Input((6, 3)), k.layers.Masking(), recurrent(k), last])
+
+    return build
+
+
+def bidirectional(mode: str | None, sequences: bool) -> Callable[[Any], Any]:
+    def build(k: Any) -> Any:
+        x = k.layers.Input((5, 3))
+        y = k.layers.Bidirectional(k.layers.LSTM(4, return_sequences=sequences), merge_mode=mode)(x)
+        y = k.layers.Concatenate()(list(y)) if mode is None else y
+        return k.models.Model(x, k.layers.Dense(2)(y))
+
+    return build
+
+
+def two_ways(k: Any) -> Any:
+    """A bidirectional encoder whose states start a bidirectional decoder; an own backward layer."""
+    x = k.layers.Input((5, 3))
+    y, *states = k.layers.Bidirectional(k.layers.LSTM(4, return_state=True, return_sequences=True))(x)
+    back = k.layers.LSTM(4, return_sequences=True, go_backwards=True, unit_forget_bias=False)
+    layer = k.layers.Bidirectional(k.layers.LSTM(4, return_sequences=True), backward_layer=back, merge_mode="ave")
+    return k.models.Model(x, k.layers.Dense(2)(layer(y, initial_state=states)))
+
+
+def cells(k: Any) -> Any:
+    stack = k.layers.StackedRNNCells([k.layers.LSTMCell(5), k.layers.LSTMCell(4)])
+    return k.models.Sequential(
+        [
+            k.layers.Input((5, 3)),
+            k.layers.RNN(k.layers.LSTMCell(6), return_sequences=True, go_backwards=True),
+            k.layers.RNN(stack, return_sequences=True),
+            k.layers.RNN([k.layers.LSTMCell(3), k.layers.LSTMCell(2, unit_forget_bias=False)]),
+        ]
+    )
+
+
+def stateful(k: Any) -> Any:
+    return k.models.Sequential(
+        [
+            k.layers.Input(batch_shape=(16, 4, 3)),
+            k.layers.LSTM(6, stateful=True, return_sequences=True),
+            k.layers.LSTM(5, stateful=True),
+            k.layers.Dense(1),
+        ]
+    )
+
+
+CASES = {
+    "masked": Case(
+        masked(lambda k: k.layers.LSTM(7), False), settings("mse", **LR), ((6, 3),), ("real", (2,)), masked=True
+    ),
+    "masked sequences": Case(
+        masked(lambda k: k.layers.LSTM(7, return_sequences=True), True),
+        settings("mse", metrics=("mae",), **LR),
+        ((6, 3),),
+        ("real", (6, 2)),
+        masked=True,
+    ),
+    "masked backwards": Case(
+        masked(lambda k: k.layers.LSTM(7, return_sequences=True, go_backwards=True), True),
+        settings("mae", **LR),
+        ((6, 3),),
+        ("real", (6, 2)),
+        masked=True,
+    ),
+    "masked zero output": Case(
+        masked(lambda k: k.layers.RNN(k.layers.LSTMCell(5), return_sequences=True, zero_output_for_mask=True), True),
+        settings("mse", **LR),
+        ((6, 3),),
+        ("real", (6, 2)),
+        masked=True,
+    ),
+    "masked bidirectional": Case(
+        masked(lambda k: k.layers.Bidirectional(k.layers.LSTM(4, return_sequences=True)), True),
+        settings("binary_crossentropy", metrics=("accuracy",)),
+        ((6, 3),),
+        ("binary", (6, 2)),
+        masked=True,
+    ),
+    "masked bidirectional last": Case(
+        masked(lambda k: k.layers.Bidirectional(k.layers.LSTM(4)), False),
+        settings("mse", **LR),
+        ((6, 3),),
+        ("real", (2,)),
+        masked=True,
+    ),
+    **{
+        f"bidirectional {mode}{' sequences' if sequences else ''}": Case(
+            bidirectional(mode, sequences),
+            settings("mse", **LR),
+            ((5, 3),),
+            ("real", (5, 2) if sequences else (2,)),
+            epochs=100 if mode == "concat" else 10,
+        )
+        for mode in ("concat", "sum", "mul", "ave", None)
+        for sequences in (False, True)
+    },
+    "two ways": Case(two_ways, settings("mse", **LR), ((5, 3),), ("real", (5, 2))),
+    "cells": Case(cells, settings("mse", **LR), ((5, 3),), ("real", (2,))),
+    "stateful": Case(stateful, settings("mse", **LR), ((4, 3),), ("real", (1,))),
+}

@@ -1,0 +1,339 @@
+"""Recurrent layers: masks, directions, cells, stacks and states against one step at a time, and their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from tolerances import assert_close
+
+import lstm_fast as lf
+from lstm_fast import layers
+from lstm_fast.layers import LSTM, RNN, Bidirectional, Dense, Input, LSTMCell, Masking, StackedRNNCells
+from lstm_fast.training.plan import Plan, Value
+
+B, T, I, H = 4, 6, 3, 5
+
+CELLS: dict[str, Callable[..., Any]] = {"lstm": LSTMCell}
+LAYERS: dict[str, Callable[..., Any]] = {"lstm": LSTM}
+
+
+@pytest.fixture(params=sorted(CELLS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def mask(rng: np.random.Generator) -> Any:
+    """Padding behind, padding in front, holes, and nothing at all."""
+    m = rng.random((B, T)) < 0.6
+    m[0] = np.arange(T) < 4
+    m[1] = np.arange(T) >= 2
+    m[2, :3] = True, False, True
+    m[3] = False
+    return m
+
+
+def randomised(layer: Any, rng: np.random.Generator) -> Any:
+    layer.set_weights([rng.standard_normal(w.shape) * 0.5 for w in layer.get_weights()])
+    return layer
+
+
+def made(layer: Any, rng: np.random.Generator, shape: tuple[Any, ...] = (B, T, I)) -> Any:
+    layer.ensure_built([shape])
+    return randomised(layer, rng)
+
+
+def step_by_step(
+    cell: Any, x: Any, mask: Any = None, initial: Any = None, backwards: bool = False, zero: bool = False
+) -> tuple[Any, list[Any]]:
+    """Outputs in the order of reading and the last states, as Keras defines them."""
+    states = cell.get_initial_state(len(x)) if initial is None else list(initial)
+    order = range(x.shape[1])[::-1] if backwards else range(x.shape[1])
+    y = np.zeros((len(x), cell.units), x.dtype)
+    outputs = []
+    for t in order:
+        new, after = cell(x[:, t], states)
+        valid = np.ones(len(x), bool) if mask is None else mask[:, t]
+        y = np.where(valid[:, None], new, 0 if zero else y)
+        states = [np.where(valid[:, None], a, s) for a, s in zip(after, states, strict=True)]
+        outputs.append(y)
+    return np.stack(outputs, axis=1), states
+
+
+def test_a_cell_is_one_step(rng: np.random.Generator, dtype: Any) -> None:
+    cell = made(LSTMCell(H, dtype=dtype), rng, (B, I))
+    x, h, c = (rng.standard_normal((B, n)).astype(dtype) for n in (I, H, H))
+    y, states = cell(x, [h, c])
+    w, u, b = cell.get_weights()
+    i, f, g, o = np.split(x @ w + h @ u + b, 4, axis=1)
+    want_c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+    assert_close("forward", states[1], want_c, "c")
+    assert_close("forward", y, np.tanh(want_c) / (1 + np.exp(-o)), "h")
+    assert np.array_equal(y, states[0])
+    assert cell.state_size == [H, H]
+    assert cell.output_size == H
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("start", [False, True])
+def test_masked_steps(
+    rng: np.random.Generator, kind: str, mask: Any, sequences: bool, backwards: bool, zero: bool, start: bool
+) -> None:
+    cell = made(CELLS[kind](H), rng, (B, I))
+    layer = RNN(cell, return_sequences=sequences, return_state=True, go_backwards=backwards, zero_output_for_mask=zero)
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    x[~mask] = 100 * rng.standard_normal((int((~mask).sum()), I))  # what stands there must not matter
+    initial = [rng.standard_normal((B, H)).astype("float32") for _ in cell.state_names] if start else None
+    for m in (mask, np.arange(T) < np.array([[4], [6], [1], [0]]), None):
+        want, states = step_by_step(cell, x, m, initial, backwards, zero)
+        y, *got = layer(x, initial_state=initial, mask=m)
+        assert_close("forward", y, want if sequences else states[0], "y")
+        for a, b in zip(got, states, strict=True):
+            assert_close("forward", a, b, "state")
+
+
+@pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", None])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_bidirectional(rng: np.random.Generator, kind: str, mask: Any, mode: Any, sequences: bool) -> None:
+    layer = made(Bidirectional(LAYERS[kind](H, return_sequences=sequences), merge_mode=mode), rng)
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    ways = [layer.forward_layer.cell, layer.backward_layer.cell]
+    for m in (mask, None):
+        (a, _), (b, _) = (step_by_step(c, x, m, None, bool(k), True) for k, c in enumerate(ways))
+        last = [step_by_step(c, x, m, None, bool(k))[1][0] for k, c in enumerate(ways)]
+        a, b = (a, b[:, ::-1]) if sequences else last
+        want = {"concat": np.concatenate([a, b], -1), "sum": a + b, "mul": a * b, "ave": (a + b) / 2}.get(mode, (a, b))
+        got = layer(x, mask=m)
+        for one, other in zip(got, want, strict=True) if mode is None else [(got, want)]:
+            assert_close("forward", one, other, str(mode))
+
+
+def test_bidirectional_states(rng: np.random.Generator) -> None:
+    layer = made(Bidirectional(LSTM(H, return_state=True, return_sequences=True)), rng)
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    initial = [rng.standard_normal((B, H)).astype("float32") for _ in range(4)]
+    y, *states = layer(x, initial_state=initial)
+    for k, (cell, part) in enumerate(zip((layer.forward_layer.cell, layer.backward_layer.cell), (0, 2), strict=True)):
+        want, last = step_by_step(cell, x, None, initial[part : part + 2], bool(k))
+        assert_close("forward", y[..., k * H : k * H + H], want[:, ::-1] if k else want)
+        for a, b in zip(states[part : part + 2], last, strict=True):
+            assert_close("forward", a, b)
+
+
+def test_an_own_backward_layer(rng: np.random.Generator) -> None:
+    layer = made(Bidirectional(LSTM(H), backward_layer=LSTM(2, go_backwards=True, name="mine")), rng)
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    want = [layer.forward_layer(x), layer.backward_layer(x)]
+    assert np.array_equal(layer(x), np.concatenate(want, axis=-1))
+    assert [w.shape for w in layer.get_weights()][3:] == [(I, 8), (2, 8), (8,)]
+    weights = layer.get_weights()
+    again = Bidirectional(LSTM(H), backward_layer=LSTM(2, go_backwards=True), weights=weights)
+    assert np.array_equal(again(x), layer(x))
+
+
+def test_stacked_cells(rng: np.random.Generator, kind: str, mask: Any) -> None:
+    stack = StackedRNNCells([CELLS[kind](H), CELLS[kind](2)])
+    layer = made(RNN(stack, return_sequences=True, return_state=True), rng)
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    middle, first = step_by_step(stack.cells[0], x, mask)
+    want, second = step_by_step(stack.cells[1], middle, mask)
+    y, *states = layer(x, mask=mask)
+    assert_close("forward", y, want)
+    nested = [s if isinstance(s, list) else [s] for s in states]
+    assert [len(s) for s in nested] == [len(first), len(second)]
+    for a, b in zip([s for each in nested for s in each], [*first, *second], strict=True):
+        assert_close("forward", a, b)
+    once, after = stack(x[:, 0], stack.get_initial_state(B))
+    assert_close("forward", once, layer(x[:, :1])[0][:, 0])
+    again = layer(x[:, 1:], initial_state=after)[0]
+    assert np.array_equal(again, layer(x)[0][:, 1:])
+
+
+def test_dropout_is_one_mask_for_all_steps(rng: np.random.Generator, kind: str) -> None:
+    """With weights that pass x on, the features that come through are the same at every step."""
+    layer = LAYERS[kind](H, dropout=0.3, seed=4, return_sequences=True, use_bias=False)
+    x = np.ones((50, T, 40), np.float32)
+    assert np.array_equal(layer(x), layer(x))
+    cell = layer.cell
+    run = layers.recurrent_op.Run(cell, Plan(np.dtype("float32"), training=True), Value(x))
+    run.forward(None)
+    scale = run.drop[:, 0]
+    assert set(np.unique(scale).tolist()) == {0.0, float(np.float32(1 / 0.7))}
+    assert abs((scale == 0).mean() - 0.3) < 0.03
+    twin = LAYERS[kind](H, dropout=0.3, seed=4, return_sequences=True, use_bias=False)
+    twin.ensure_built([x.shape])
+    twin.set_weights(layer.get_weights())
+    dropped = twin(x, training=True)
+    assert np.array_equal(dropped, layer(x * scale[:, None]))
+    assert not np.array_equal(twin(x, training=True), dropped)
+
+
+# gradients
+
+GRADIENTS: dict[str, Any] = {
+    "last": lambda cell: RNN(cell),
+    "sequences": lambda cell: RNN(cell, return_sequences=True),
+    "states": lambda cell: RNN(cell, return_sequences=True, return_state=True),
+    "last and states": lambda cell: RNN(cell, return_state=True, go_backwards=True),
+    "zero output": lambda cell: RNN(cell, return_sequences=True, zero_output_for_mask=True, go_backwards=True),
+    "stack": lambda cell: RNN([cell, type(cell)(2, dtype="float64")], return_state=True),
+    **{
+        f"bidirectional {mode} {sequences}": lambda cell, mode=mode, sequences=sequences: Bidirectional(
+            RNN(cell, return_sequences=sequences, return_state=sequences), merge_mode=mode
+        )
+        for mode in ("concat", "mul", "ave", None)
+        for sequences in (False, True)
+    },
+    "bidirectional stack": lambda cell: Bidirectional(RNN([cell, type(cell)(2, dtype="float64")])),
+}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("case", GRADIENTS)
+def test_gradients(rng: np.random.Generator, kind: str, mask: Any, case: str, masked: bool) -> None:
+    """Of x, the first states and all weights, against central differences in float64."""
+    layer = made(GRADIENTS[case](CELLS[kind](H, dtype="float64")), rng)
+    plan = Plan(np.dtype("float64"), training=True, gradients=True)
+    inner = [layer.forward_layer, layer.backward_layer] if isinstance(layer, Bidirectional) else [layer]
+    sizes = [cell.units for one in inner for cell in one.cells for _ in cell.state_names]
+    inputs = [Value(rng.standard_normal((B, T, I))), *(Value(rng.standard_normal((B, n))) for n in sizes)]
+    for v in inputs:
+        v.needs_grad = True
+    inputs[0].mask = Value(mask) if masked else None
+    outputs = layer.add_ops(plan, inputs)
+    factors = [rng.standard_normal(v.shape) for v in outputs]
+    for v, f in zip(outputs, factors, strict=True):
+        v.grad = f.copy() if v.grad is None else v.grad
+    plan.prepare_backward()
+
+    def loss() -> float:
+        plan.forward()
+        return float(sum(np.sum(v.array * f) for v, f in zip(outputs, factors, strict=True)))
+
+    loss()
+    plan.backward()
+    found = [(v.array, v.grad.copy()) for v in inputs] + [(p.array, p.grad.copy()) for p in layer.weights]
+    for a, grad in found:
+        direction = rng.standard_normal(a.shape)
+        want = 0.0
+        for sign in (1, -1):
+            a += sign * 1e-6 * direction
+            want += sign * loss() / 2e-6
+            a -= sign * 1e-6 * direction
+        got = float(np.sum(grad * direction))
+        assert abs(got - want) <= 1e-7 * max(1, abs(want)), (case, a.shape, got, want)
+
+
+# models
+
+
+def test_models_with_masks_and_states_come_back_from_files(rng: np.random.Generator, kind: str, tmp_path: Any) -> None:
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    x[:, 4:] = 0
+    inputs = Input((T, I))
+    y, *states = RNN([CELLS[kind](H), CELLS[kind](H)], return_state=True, return_sequences=True)(Masking()(inputs))
+    y = Bidirectional(LAYERS[kind](3, return_sequences=True, dropout=0.2))(y)
+    y = RNN(CELLS[kind](H), return_sequences=True)(y, initial_state=states[0])
+    y = layers.Concatenate(axis=-1)([y, Bidirectional(LAYERS[kind](2, return_sequences=True), merge_mode="sum")(y)])
+    model = lf.Model(inputs, Dense(2)(LAYERS[kind](4)(y)))
+    model.compile("adam", "mse")
+    target = rng.standard_normal((B, 2))
+    model.fit(x, target, epochs=2, verbose=0)
+    model.save(tmp_path / "a.safetensors")
+    other = lf.load_model(tmp_path / "a.safetensors")
+    assert np.array_equal(other.predict(x), model.predict(x))
+    for m in (model, other):
+        m.fit(x, target, epochs=2, verbose=0)
+    assert np.array_equal(other.predict(x), model.predict(x))
+
+
+def test_equal_models_give_equal_files(tmp_path: Any) -> None:
+    files = []
+    for k in range(2):
+        lf.utils.set_random_seed(5)
+        model = lf.Sequential([Input((T, I)), Bidirectional(LSTM(3, return_sequences=True)), Bidirectional(LSTM(2))])
+        model.save(tmp_path / f"{k}")
+        files.append((tmp_path / f"{k}").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_threads_share_a_bidirectional_layer(rng: np.random.Generator) -> None:
+    import threading
+
+    layer = made(Bidirectional(LSTM(H, return_sequences=True)), rng)
+    inputs = rng.standard_normal((4, B, T, I)).astype("float32")
+    want = [layer(x) for x in inputs]
+    wrong: list[int] = []
+
+    def work(k: int) -> None:
+        wrong.extend(k for _ in range(50) if not np.array_equal(layer(inputs[k]), want[k]))
+
+    workers = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in workers:
+        t.start()
+    for t in workers:
+        t.join()
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: RNN(Dense(3)), TypeError, "RNN: expected LSTMCell.*got Dense"),
+        (lambda: StackedRNNCells([LSTM(3)]), TypeError, "StackedRNNCells: expected LSTMCell.*got LSTM"),
+        (lambda: StackedRNNCells([]), ValueError, "at least one cell"),
+        (lambda: Bidirectional(Dense(3)), TypeError, "Bidirectional: expected LSTM.*got Dense"),
+        (lambda: Bidirectional(LSTM(3), merge_mode="max"), ValueError, r"merge_mode in \['concat'.*got 'max'"),
+        (
+            lambda: Bidirectional(LSTM(3), name="b", backward_layer=LSTM(3)),
+            ValueError,
+            r'layer "b" \(Bidirectional\): expected go_backwards=True in one layer only, got False in both',
+        ),
+        (
+            lambda: Bidirectional(LSTM(3), backward_layer=LSTM(3, go_backwards=True, stateful=True)),
+            ValueError,
+            "expected the same stateful in both layers, got False and True",
+        ),
+        (
+            lambda: Bidirectional(LSTM(3), merge_mode="sum", backward_layer=LSTM(4, go_backwards=True)),
+            ValueError,
+            "merge_mode='sum' needs equal units, got 3 and 4",
+        ),
+        (
+            lambda: LSTM(3, name="a")(np.zeros((2, 4, 5)), mask=np.ones((2, 5), bool)),
+            ValueError,
+            r'layer "a" \(LSTM\): expected mask of shape \(2, 4\)',
+        ),
+        (
+            lambda: LSTM(3)(np.zeros((2, 4, 5)), mask=np.ones((2, 4, 5), bool)),
+            ValueError,
+            r"expected a mask \(batch, time steps\), got \(2, 4, 5\)",
+        ),
+        (
+            lambda: LSTMCell(3, name="c")(np.zeros((2, 5)), [np.zeros((2, 3)), np.zeros((2, 4))]),
+            ValueError,
+            r'layer "c" \(LSTMCell\): expected initial state c of shape \(2, 3\), got \(2, 4\)',
+        ),
+        (lambda: LSTMCell(3)(np.zeros((2, 5)), [np.zeros((2, 3))]), ValueError, r"states \['h', 'c'\]"),
+        (lambda: LSTM(3, dropout=2), ValueError, r"\(LSTM\): expected dropout in \[0, 1\], got 2"),
+        (
+            lambda: RNN([LSTMCell(3), LSTMCell(2)])(np.zeros((2, 4, 5)), initial_state=[np.zeros((2, 3))]),
+            ValueError,
+            "expected initial_state as 4 arrays, got one",
+        ),
+        (
+            lambda: Bidirectional(LSTM(3))(np.zeros((2, 4, 5)), initial_state=[np.zeros((2, 3))]),
+            ValueError,
+            "initial_state for both directions, got 1",
+        ),
+    ],
+)
+def test_messages(make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
