@@ -53,7 +53,8 @@ class Run:
         self.db = None if cell.bias is not None else cell.bias_room()  # the kernel wants a place for db
         self.drop = np.empty((B, 1, I), plan.dtype) if plan.training and 0 < cell.dropout < 1 else None
         self.steps: MaskedSteps | None = None  # of the last forward, when its mask had holes
-        self.ran: tuple[Any, Array] = (self.sequence, x.array)  # the sequence of the last forward and what it read
+        self.ran = self.sequence  # the sequence of the last forward
+        self.read: Array | None = None  # what it read, where that was not x itself
 
     def forward(self, y: Array | None) -> None:
         """Fills y (B,T,H), any outer strides, or None; and `last`."""
@@ -69,8 +70,9 @@ class Run:
             for mine, kept in zip(self.start, self.memory(), strict=True):
                 np.copyto(mine, kept)
         first = self._states(self._first())
+        self.read = x if self.learns and self.drop is not None else None
         if mask is None or mask.array.all():
-            self.steps, self.ran = None, (self.sequence, x)
+            self.steps, self.ran = None, self.sequence
             self.sequence.forward(x, *first, y, *self._states(last), self.weights)
         else:
             self._forward_masked(mask.array, x, first, y)
@@ -84,7 +86,7 @@ class Run:
             self.weights, *mask.shape, training=self.learns, reverse=self.reverse, lengths=steps.lengths
         )
         x = steps.pack(x)
-        self.ran = sequence, x
+        self.ran, self.read = sequence, x if self.learns and x is not self.x.array else None
         packed = None if y is None else y if steps.in_front and self.zero_output else np.empty(y.shape, y.dtype)
         sequence.forward(x, *first, packed, *self._states(self.last), self.weights)
         if y is not None and packed is not None and packed is not y:
@@ -95,7 +97,7 @@ class Run:
     ) -> None:
         """From the gradients of y and of the last state, those of x, of the first state, and of the weights."""
         cell, steps = self.cell, self.steps
-        sequence, x = self.ran
+        x = self.x.array if self.read is None else self.read
         if steps is not None and dy is not None:
             dy = steps.pack_gradient(dy)
         target = dx
@@ -104,7 +106,7 @@ class Run:
         grads = [p.grad for p in (cell.kernel, cell.recurrent_kernel)]
         db = self.db if cell.bias is None else cell.bias.grad
         dstates, first = self._states(dfirst), self._states(self._first())
-        sequence.backward(x, dy, *self._states(dlast), target, *grads, db, *dstates, *first, accumulate)
+        self.ran.backward(x, dy, *self._states(dlast), target, *grads, db, *dstates, *first, accumulate)
         if dx is not None and target is not dx and steps is not None and target is not None:
             steps.unpack_gradient(target, dx)
         if dx is not None and self.drop is not None:
