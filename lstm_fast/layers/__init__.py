@@ -34,8 +34,8 @@ from lstm_fast.layers.normalization import BatchNormalization, LayerNormalizatio
 from lstm_fast.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
 from lstm_fast.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lstm_fast.layers.refused import Lambda
-from lstm_fast.layers.simple import Activation, Dropout, Flatten, Permute, RepeatVector, Reshape, SpatialDropout1D
 from lstm_fast.layers.rnn import RNN
+from lstm_fast.layers.simple import Activation, Dropout, Flatten, Permute, RepeatVector, Reshape, SpatialDropout1D
 from lstm_fast.layers.stacked_cells import StackedRNNCells
 from lstm_fast.layers.time_distributed import TimeDistributed
 
@@ -60,8 +60,8 @@ __all__ = [
     "GlobalMaxPooling1D",
     "Input",
     "InputLayer",
-    "Lambda",
     "LSTMCell",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

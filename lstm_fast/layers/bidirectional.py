@@ -8,7 +8,7 @@ from lstm_fast.layers.base import REGISTRY, Layer
 from lstm_fast.layers.recurrent_op import RecurrentOp
 from lstm_fast.layers.rnn import RNN, flat
 from lstm_fast.layers.symbolic import Shape, is_symbolic
-from lstm_fast.training.ops import ConcatenateOp, MultiplyOp, SumOp
+from lstm_fast.training.merging import ConcatenateOp, MultiplyOp, SumOp
 from lstm_fast.training.plan import Op, Plan, Value
 
 MERGES = ("concat", "sum", "mul", "ave", None)

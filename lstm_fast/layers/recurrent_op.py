@@ -50,7 +50,7 @@ class Run:
         self.start = [np.zeros_like(a) for a in self.last] if memory is not None else []
         self.weights = cell.native(I, self.learns, self.learns and x.needs_grad) if self.learns else cell.packed()
         self.sequence = _core.Sequence(self.weights, B, T, training=self.learns, reverse=reverse)
-        self.db = None if cell.bias is not None else cell.bias_room()  # the kernel wants a place for db
+        self.db = cell.bias_room() if cell.bias is None else None  # the kernel wants a place for db
         self.drop = np.empty((B, 1, I), plan.dtype) if plan.training and 0 < cell.dropout < 1 else None
         self.steps: MaskedSteps | None = None  # of the last forward, when its mask had holes
         self.ran = self.sequence  # the sequence of the last forward
@@ -103,10 +103,10 @@ class Run:
         target = dx
         if steps is not None and not steps.in_front and dx is not None:
             target = np.empty(dx.shape, dx.dtype)
-        grads = [p.grad for p in (cell.kernel, cell.recurrent_kernel)]
-        db = self.db if cell.bias is None else cell.bias.grad
-        dstates, first = self._states(dfirst), self._states(self._first())
-        self.ran.backward(x, dy, *self._states(dlast), target, *grads, db, *dstates, *first, accumulate)
+        dw_x, dw_h = cell.kernel.grad, cell.recurrent_kernel.grad
+        db: Any = self.db if cell.bias is None else cell.bias.grad
+        (dh, dc), (dh0, dc0), (h0, c0) = map(self._states, (dlast, dfirst, self._first()))
+        self.ran.backward(x, dy, dh, dc, target, dw_x, dw_h, db, dh0, dc0, h0, c0, accumulate)
         if dx is not None and target is not dx and steps is not None and target is not None:
             steps.unpack_gradient(target, dx)
         if dx is not None and self.drop is not None:

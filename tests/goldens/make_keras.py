@@ -1,8 +1,8 @@
 """Writes keras.npz and its like: weights, predictions and loss curves of tests/keras_models*.py from Keras 3.
 
-Run `KERAS_BACKEND=jax python tests/goldens/make_keras.py keras|keras_other|keras_recurrent [case ...]` where Keras is installed; commit
-the .npz file. With cases named, the others are kept as they are. keras_recurrent comes from KERAS_BACKEND=tensorflow:
-on jax the metrics of `fit` do not see masks, and states do not pass from `predict` to `fit`.
+Run `KERAS_BACKEND=jax python tests/goldens/make_keras.py keras|keras_other|keras_recurrent [case ...]` where Keras is
+installed; commit the .npz file. With cases named, the others are kept as they are. keras_recurrent comes from
+KERAS_BACKEND=tensorflow: on jax the metrics of `fit` do not see masks, nor does `fit` the states of `predict`.
 """
 
 from __future__ import annotations
