@@ -52,6 +52,7 @@ const Candidate candidates[] = {  // best first
 const lf_isa_row *selected = &lf_row_generic;
 
 const lf_kernels &kernels(int dtype) { return selected->kernels[dtype]; }
+const lf_cell_kernels &cell_kernels(const lf_weights *w) { return kernels(w->dtype).cell[w->cell]; }
 
 // Workers that pay off: a share of one million multiply-adds takes 20 to 40 microseconds, several times a team.
 int worth(int threads, double multiply_adds) {
@@ -79,7 +80,8 @@ int64_t offsets_bytes(const lf_sequence *a) { return a->lengths ? (a->T + 1 + 7)
 lf_status run_sequence(const lf_sequence *a, lf_work work, double passes) {
     lf_sequence args = *a;
     const double I = static_cast<double>(a->weights->I), H = static_cast<double>(a->weights->H);
-    const double step_size = static_cast<double>(a->B) * 4.0 * H * (I + H), steps = 1e8 / (step_size + 1.0);
+    const double G = lf_shape_of(a->weights->cell).columns;
+    const double step_size = static_cast<double>(a->B) * G * H * (I + H), steps = 1e8 / (step_size + 1.0);
     lf_sequence_call call = {&args, 1 + static_cast<int64_t>(steps), nullptr};
     if (a->lengths) {
         int64_t *offsets = static_cast<int64_t *>(a->scratch);
@@ -130,16 +132,21 @@ lf_status lf_select_isa(const char *forced) {
     return LF_BAD_ISA;
 }
 
+lf_cell_shape lf_shape_of(int cell) {
+    static const lf_cell_shape shapes[LF_CELLS] = {{4, 4, 4, 1}, {3, 6, 4, 0}, {1, 1, 1, 0}};
+    return shapes[cell];
+}
+
 int64_t lf_weights_bytes(const lf_weights *w) {
     const double I = static_cast<double>(w->I) + 64, H = static_cast<double>(w->H) + 64;
     if (!fits(16.0 * (I + H) * 4.0 * H * 2.0)) return -1;
-    return bytes_of(kernels(w->dtype).weights_numbers(w), w->dtype);
+    return bytes_of(cell_kernels(w).weights_numbers(w), w->dtype);
 }
 
 int64_t lf_sequence_scratch(const lf_sequence *a) {
     const double H = static_cast<double>(a->weights->H) + 64, B = static_cast<double>(a->B), T = static_cast<double>(a->T);
     if (!fits(8.0 * (B + 1) * H * 16.0 + 1e8 * a->threads + 8.0 * T) || !fits(8.0 * B * T * (5.0 * H))) return -1;
-    return offsets_bytes(a) + bytes_of(kernels(a->weights->dtype).scratch_numbers(a), a->weights->dtype);
+    return offsets_bytes(a) + bytes_of(cell_kernels(a->weights).scratch_numbers(a), a->weights->dtype);
 }
 
 int64_t lf_dense_scratch(const lf_dense *a) {
@@ -148,9 +155,9 @@ int64_t lf_dense_scratch(const lf_dense *a) {
     return bytes_of(kernels(a->dtype).dense_scratch_numbers(a), a->dtype);
 }
 
-void lf_pack(const lf_weights *w) { lf_run_team(1, kernels(w->dtype).pack, w); }
-lf_status lf_sequence_forward(const lf_sequence *a) { return run_sequence(a, kernels(a->weights->dtype).forward, 1.0); }
-lf_status lf_sequence_backward(const lf_sequence *a) { return run_sequence(a, kernels(a->weights->dtype).backward, 2.0); }
+void lf_pack(const lf_weights *w) { lf_run_team(1, cell_kernels(w).pack, w); }
+lf_status lf_sequence_forward(const lf_sequence *a) { return run_sequence(a, cell_kernels(a->weights).forward, 1.0); }
+lf_status lf_sequence_backward(const lf_sequence *a) { return run_sequence(a, cell_kernels(a->weights).backward, 2.0); }
 
 void lf_dense_forward(const lf_dense *a) {
     const double size = static_cast<double>(a->rows) * static_cast<double>(a->I) * static_cast<double>(a->O);

@@ -11,12 +11,17 @@ struct lf_sequence_call {
     const int64_t *offsets;  // (T+1) first tape row of each step of a ragged batch; NULL: s*B
 };
 
-struct lf_kernels {  // for one dtype; lf_work functions take the struct named in the comment
+// lf_work functions take the struct named in the comment.
+struct lf_cell_kernels {  // for one cell and dtype
     int64_t (*weights_numbers)(const lf_weights *);
     int64_t (*scratch_numbers)(const lf_sequence *);
-    int64_t (*dense_scratch_numbers)(const lf_dense *);
     lf_work pack;               // lf_weights
     lf_work forward, backward;  // lf_sequence_call
+};
+
+struct lf_kernels {  // for one dtype
+    lf_cell_kernels cell[LF_CELLS];
+    int64_t (*dense_scratch_numbers)(const lf_dense *);
     lf_work dense_forward, dense_backward;  // lf_dense
     void (*update)(const lf_update &);
     void (*activation)(int kind, int64_t n, const void *x, void *y);

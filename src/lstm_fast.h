@@ -1,7 +1,7 @@
 /* lstm_fast: the C contract between the kernels and every caller.
  *
  * Alphabet: T time steps, B batch rows, I input features, H hidden units, R tape rows (= sum of lengths), G gate columns
- * per unit (LSTM: 4, in the order i f g o). The rightmost dimension varies fastest. "real" is float or double, as
+ * per unit (LSTM: 4, in the order i f g o; GRU: 3, z r n; RNN: 1). The rightmost dimension varies fastest. "real" is float or double, as
  * `dtype` says. Strides count elements, never bytes. "C" means contiguous in the order written.
  *
  * Ownership: the caller owns every pointer; the core keeps none after a call returns, allocates nothing, prints nothing,
@@ -18,6 +18,22 @@ extern "C" {
 #endif
 
 enum { LF_FLOAT32 = 0, LF_FLOAT64 = 1 };
+enum { LF_LINEAR = 0, LF_RELU, LF_TANH, LF_SIGMOID };
+
+enum {
+    LF_LSTM = 0,    /* gates i f g o */
+    LF_GRU,         /* gates z r n, the reset gate after the product: n = tanh(x w_xn + b_xn + r*(h w_hn + b_hn)) */
+    LF_RNN,         /* h' = activation(x w_x + h w_h + b) */
+    LF_CELLS
+};
+
+/* What a cell keeps per hidden unit. */
+typedef struct lf_cell_shape {
+    int32_t columns;   /* G: columns of w_x and w_h */
+    int32_t biases;    /* numbers of b; GRU: b_x (3H), then b_h (3H) */
+    int32_t tape;      /* numbers of tape_gates per tape row */
+    int32_t memory;    /* 1: a second state c beside h; 0: c, c0, dc, dc0 are not used */
+} lf_cell_shape;
 
 typedef enum lf_status {
     LF_OK = 0,
@@ -36,11 +52,12 @@ typedef struct lf_seq {
 /* Packed weights of one recurrent layer direction. Sizes: lf_weights_bytes. */
 typedef struct lf_weights {
     int64_t I, H;
-    int32_t dtype;
+    int32_t cell, dtype;
+    int32_t activation;  /* of LF_RNN: LF_TANH or LF_RELU */
     int32_t backward;    /* also hold the transposed panels: bit 0 w_h (for dh), bit 1 w_x (for dx) */
-    const void *w_x;     /* (I, 4H) C; read by lf_pack only */
-    const void *w_h;     /* (H, 4H) C; read by lf_pack only */
-    const void *b;       /* (4H) or NULL (zeros); read by lf_pack only */
+    const void *w_x;     /* (I, GH) C; read by lf_pack only */
+    const void *w_h;     /* (H, GH) C; read by lf_pack only */
+    const void *b;       /* (biases*H) or NULL (zeros); read by lf_pack only */
     void *panels;        /* written by lf_pack, read by forward and backward; must outlive both */
 } lf_weights;
 
@@ -61,18 +78,16 @@ typedef struct lf_sequence {
     lf_seq y;                  /* (B, T, H) written; zeros beyond a row's length; data may be NULL */
     void *h, *c;               /* (B, H) C, written: the state after each row's last step */
 
-    void *tape_gates;          /* (R, 4H): i f g o after forward, dG after backward; NULL unless training */
-    void *tape_cells;          /* (R, H): c after forward, h after backward; NULL unless training */
+    void *tape_gates;          /* (R, tape*H): gates after forward, dG after backward; NULL unless training */
+    void *tape_cells;          /* (R, H): c (without memory: h) after forward, h after backward; NULL unless training */
     void *scratch;             /* lf_sequence_scratch bytes */
 
     lf_seq dy;                 /* (B, T, H) or data NULL (zeros) */
     const void *dh, *dc;       /* (B, H) C or NULL (zeros): gradient of the last state */
     lf_seq dx;                 /* (B, T, I) written, zeros beyond the length; data NULL: not wanted */
-    void *dw_x, *dw_h, *db;    /* (I, 4H) (H, 4H) (4H) C */
+    void *dw_x, *dw_h, *db;    /* (I, GH) (H, GH) (biases*H) C */
     void *dh0, *dc0;           /* (B, H) C or NULL (not wanted) */
 } lf_sequence;
-
-enum { LF_LINEAR = 0, LF_RELU, LF_TANH, LF_SIGMOID };
 
 /* y = activation(x w + b) over `rows` rows of I inputs and O outputs, everything C. */
 typedef struct lf_dense {
@@ -111,6 +126,8 @@ int lf_openmp(void);
 int lf_get_num_threads(void);
 void lf_set_num_threads(int n);                    /* n < 1 is ignored */
 void lf_init(void);                                /* once per process, before anything else: fork handler */
+
+lf_cell_shape lf_shape_of(int cell);               /* of a cell in [0, LF_CELLS) */
 
 /* Sizes in bytes, 64-byte multiples; -1 when they do not fit. */
 int64_t lf_weights_bytes(const lf_weights *w);

@@ -29,9 +29,13 @@ cdef extern from "lstm_fast.h" nogil:
     ctypedef struct lf_seq:
         void *data
         int64_t stride_b, stride_t
+    enum: LF_LSTM, LF_GRU, LF_RNN
+    ctypedef struct lf_cell_shape:
+        int32_t columns, biases, tape, memory
+    lf_cell_shape lf_shape_of(int)
     ctypedef struct lf_weights:
         int64_t I, H
-        int32_t dtype, backward
+        int32_t cell, dtype, activation, backward
         const void *w_x
         const void *w_h
         const void *b
@@ -297,20 +301,33 @@ cdef int32_t thread_count(int64_t n) noexcept:
     return <int32_t>(n if n < MAX_THREADS else MAX_THREADS)
 
 
+cdef dict ACTIVATIONS = {"linear": LF_LINEAR, "relu": LF_RELU, "tanh": LF_TANH, "sigmoid": LF_SIGMOID}
+cdef dict CELLS = {"lstm": LF_LSTM, "gru": LF_GRU, "rnn": LF_RNN}
+
+
 @cython.final
 cdef class Weights:
-    """Packed panels of one recurrent layer direction: Weights(cell, I, H, dtype, backward=False, input_grad=True).
+    """Packed panels of one recurrent layer direction: Weights(cell, I, H, dtype, backward=False, input_grad=True, activation='tanh').
 
+    cell 'lstm' (gates i f g o), 'gru' (z r n, reset after the product) or 'rnn' (activation 'tanh' or 'relu').
     Readers may share it between threads as long as nobody packs.
     """
     cdef lf_weights w
+    cdef lf_cell_shape shape
+    cdef readonly str cell
     cdef readonly int64_t nbytes
 
-    def __cinit__(self, str cell, int64_t I, int64_t H, object dtype, bint backward=False, bint input_grad=True):
-        if cell != "lstm":
-            raise ValueError(f"_core.Weights: expected cell 'lstm', got {cell!r}")
+    def __cinit__(self, str cell, int64_t I, int64_t H, object dtype, bint backward=False, bint input_grad=True,
+                  str activation="tanh"):
+        if cell not in CELLS:
+            raise ValueError(f"_core.Weights: expected cell in {sorted(CELLS)}, got {cell!r}")
+        if activation not in (("tanh", "relu") if cell == "rnn" else ("tanh",)):
+            raise ValueError(f"_core.Weights: expected activation 'tanh' (or 'relu' for 'rnn'), got {activation!r}")
         if I < 0 or H < 1:
             raise ValueError(f"_core.Weights: expected I >= 0 and H >= 1, got I={I}, H={H}")
+        self.cell = cell
+        self.w.cell, self.w.activation = CELLS[cell], ACTIVATIONS[activation]
+        self.shape = lf_shape_of(self.w.cell)
         self.w.I, self.w.H, self.w.dtype = I, H, kernel_dtype(dtype)
         self.w.backward = (1 | (2 if input_grad else 0)) if backward else 0
         self.nbytes = lf_weights_bytes(&self.w)
@@ -320,11 +337,15 @@ cdef class Weights:
         release(self.w.panels, self.nbytes)
 
     def pack(self, w_x, w_h, b):
-        """Reads w_x (I,4H), w_h (H,4H), b (4H) or None; the arrays are not kept."""
+        """Reads w_x (I,GH), w_h (H,GH), b or None; the arrays are not kept.
+
+        lstm: G 4, b (4H). gru: G 3, b (2,3H): b_x, b_h. rnn: G 1, b (H).
+        """
         cdef lf_weights w = self.w
-        w.w_x = flat(w_x, w.dtype, w.I * 4 * w.H, False, "w_x")
-        w.w_h = flat(w_h, w.dtype, w.H * 4 * w.H, False, "w_h")
-        w.b = flat(b, w.dtype, 4 * w.H, False, "b")
+        cdef int64_t G = self.shape.columns
+        w.w_x = flat(w_x, w.dtype, w.I * G * w.H, False, "w_x")
+        w.w_h = flat(w_h, w.dtype, w.H * G * w.H, False, "w_h")
+        w.b = flat(b, w.dtype, self.shape.biases * w.H, False, "b")
         if w.w_x == NULL or w.w_h == NULL:
             raise ValueError("_core: expected w_x and w_h to be arrays, got None")
         with nogil:
@@ -367,7 +388,7 @@ cdef class Sequence:
             R = 0
             for n in self.lengths:
                 R += n
-        self.state_nbytes = R * 5 * H * item if training else 0
+        self.state_nbytes = R * (weights.shape.tape + 1) * H * item if training else 0
         state = (B * H * item + 63) // 64 * 64
         self.memory_nbytes = 2 * state + self.state_nbytes
         self.memory = allocate(self.memory_nbytes)
@@ -375,7 +396,7 @@ cdef class Sequence:
         self.own_c = <char *>self.own_h + state
         if training:
             self.a.tape_gates = <char *>self.own_c + state
-            self.a.tape_cells = <char *>self.a.tape_gates + R * 4 * H * item
+            self.a.tape_cells = <char *>self.a.tape_gates + R * weights.shape.tape * H * item
 
     cdef int set_lengths(self, object lengths) except -1:
         import numpy as np
@@ -398,7 +419,7 @@ cdef class Sequence:
         a.threads = threads
         cdef int64_t nbytes = lf_sequence_scratch(&a)
         if nbytes < 0:
-            raise MemoryError(f"lstm: sizes overflow for B={a.B}, T={a.T}, I={self.weights.w.I}, H={self.weights.w.H}")
+            raise MemoryError(f"{self.weights.cell}: sizes overflow for B={a.B}, T={a.T}, I={self.weights.w.I}, H={self.weights.w.H}")
         a.scratch = allocate(nbytes)
         release(self.a.scratch, self.scratch_nbytes)
         self.a, self.scratch_nbytes = a, nbytes
@@ -413,14 +434,14 @@ cdef class Sequence:
         return 0
 
     def forward(self, x, h0, c0, y, h, c, Weights weights=None):
-        """x (B,T,I), h0, c0 (B,H) or None -> y (B,T,H) or None, h, c (B,H) or None."""
+        """x (B,T,I), h0, c0 (B,H) or None -> y (B,T,H) or None, h, c (B,H) or None. Only an LSTM has c0 and c."""
         self.enter()
         cdef lf_sequence *a = &self.a
         cdef int dtype = self.weights.w.dtype
         cdef int64_t B = a.B, H = self.weights.w.H
         if weights is not None:
-            if weights.w.I != self.weights.w.I or weights.w.H != H or weights.w.dtype != dtype or (a.training and weights.w.backward != self.weights.w.backward):
-                raise ValueError("_core.Sequence.forward: weights of another shape, dtype or kind")
+            if weights.w.cell != self.weights.w.cell or weights.w.activation != self.weights.w.activation or weights.w.I != self.weights.w.I or weights.w.H != H or weights.w.dtype != dtype or (a.training and weights.w.backward != self.weights.w.backward):
+                raise ValueError("_core.Sequence.forward: weights of another cell, shape, dtype or kind")
             self.weights = weights
             a.weights = &weights.w
         series(&a.x, x, dtype, B, a.T, self.weights.w.I, False, "x")
@@ -452,7 +473,7 @@ cdef class Sequence:
             raise ValueError("_core.Sequence.backward: needs a forward with training=True before each call")
         cdef lf_sequence *a = &self.a
         cdef int dtype = self.weights.w.dtype
-        cdef int64_t B = a.B, I = self.weights.w.I, H = self.weights.w.H
+        cdef int64_t B = a.B, I = self.weights.w.I, H = self.weights.w.H, G = self.weights.shape.columns
         series(&a.x, x, dtype, B, a.T, I, False, "x")
         series(&a.dy, dy, dtype, B, a.T, H, False, "dy")
         series(&a.dx, dx, dtype, B, a.T, I, True, "dx")
@@ -462,9 +483,9 @@ cdef class Sequence:
             raise ValueError("_core.Sequence.backward: expected x, dw_x, dw_h, db to be arrays, got None")
         a.dh = flat(dh, dtype, B * H, False, "dh")
         a.dc = flat(dc, dtype, B * H, False, "dc")
-        a.dw_x = flat(dw_x, dtype, I * 4 * H, True, "dw_x")
-        a.dw_h = flat(dw_h, dtype, H * 4 * H, True, "dw_h")
-        a.db = flat(db, dtype, 4 * H, True, "db")
+        a.dw_x = flat(dw_x, dtype, I * G * H, True, "dw_x")
+        a.dw_h = flat(dw_h, dtype, H * G * H, True, "dw_h")
+        a.db = flat(db, dtype, self.weights.shape.biases * H, True, "db")
         a.dh0 = flat(dh0, dtype, B * H, True, "dh0")
         a.dc0 = flat(dc0, dtype, B * H, True, "dc0")
         a.h0 = flat(h0, dtype, B * H, False, "h0")
@@ -481,9 +502,6 @@ cdef class Sequence:
 
 
 include "stream.pxi"
-
-
-cdef dict ACTIVATIONS = {"linear": LF_LINEAR, "relu": LF_RELU, "tanh": LF_TANH, "sigmoid": LF_SIGMOID}
 
 
 @cython.final

@@ -15,7 +15,7 @@ cdef inline bint apart(cnp.ndarray x, cnp.ndarray out):
 cdef class Stream:
     """Parallel streams of one recurrent layer direction: Stream(weights, h, c, otherwise, num_threads=0).
 
-    h, c (B,H) C are the state, kept and overwritten by each call (`bind` replaces them). `otherwise(x, out, steps)` gets
+    h, c (B,H) C are the state (c None unless LSTM), kept and overwritten by each call (`bind` replaces them). `otherwise(x, out, steps)` gets
     every call whose arrays do not fit exactly; None: such a call is an error. Used by one thread at a time.
     """
     cdef lf_sequence a
@@ -45,7 +45,7 @@ cdef class Stream:
             raise RuntimeError("_core.Stream: in use by another thread; create one per thread")
         self.a.h0 = self.a.h = flat(h, self.weights.w.dtype, B * H, True, "h")
         self.a.c0 = self.a.c = flat(c, self.weights.w.dtype, B * H, True, "c")
-        if c is None:
+        if h is None or (c is None and self.weights.shape.memory):
             reject("c", c, "an array")
         self.h, self.c = h, c
         self.a.B = B

@@ -8,10 +8,12 @@
 #include "../micro/math.inl.h"
 #include "../micro/tile.inl.h"
 #include "../micro/pack.inl.h"
-#include "../micro/cell.inl.h"
 #include "../kernels/product.inl.h"
 #include "../kernels/weight_gradient.inl.h"
 #include "../kernels/sequence.inl.h"
+#include "../cells/lstm.inl.h"
+#include "../cells/gru.inl.h"
+#include "../cells/rnn.inl.h"
 #include "../kernels/forward.inl.h"
 #include "../kernels/backward.inl.h"
 #include "../kernels/dense.inl.h"
@@ -19,13 +21,17 @@
 
 namespace {
 
+template <class V, class Cell> constexpr lf_cell_kernels cell_of() {
+    return {[](const lf_weights *w) { return PanelLayout<V, Cell>(*w).total; },
+            [](const lf_sequence *a) { return ScratchLayout<V, Cell>(*a).total; },
+            pack_weights<V, Cell>,
+            sequence_forward<V, Cell>,
+            sequence_backward<V, Cell>};
+}
+
 template <class V> constexpr lf_kernels kernels_of() {
-    return {[](const lf_weights *w) { return PanelLayout<V>(*w).total; },
-            [](const lf_sequence *a) { return ScratchLayout<V>(*a).total; },
+    return {{cell_of<V, Lstm>(), cell_of<V, Gru>(), cell_of<V, Rnn>()},
             [](const lf_dense *a) { return DenseScratch<V>(*a).total; },
-            pack_weights<V>,
-            sequence_forward<V>,
-            sequence_backward<V>,
             dense_forward<V>,
             dense_backward<V>,
             apply_update<V>,

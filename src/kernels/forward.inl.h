@@ -1,16 +1,18 @@
-// LSTM forward: for each step and each block of units, one register tile that ends as finished cells.
+// Forward: for each step and each block of units, one register tile that ends as finished cells.
 #pragma once
 
 namespace {
 
 constexpr int64_t PROJECT_INPUTS = 512;  // from here on x and its panel would push h out of L2 at every step
 
-template <class V, bool Training> struct Forward {
+template <class V, class Cell, bool Training> struct Forward {
     using T = typename V::T;
-    explicit Forward(const SequenceView<V> &view) : v(view) {}
+    using View = SequenceView<V, Cell>;
+    static constexpr int G = Cell::COLUMNS, BLOCKS = Cell::BLOCKS;
+    explicit Forward(const View &view) : v(view) {}
 
-    const SequenceView<V> &v;
-    const T *projected = nullptr;  // x w_x + b of steps [chunk_begin, ...): [step][rank][block][4][lanes]; NULL: not projected
+    const View &v;
+    const T *projected = nullptr;  // x w_x + b of steps [chunk_begin, ...): [step][rank][block][G][lanes]; NULL: not projected
     int64_t chunk_begin = 0;
     bool side_by_side = false;     // this step's inputs were copied to input_row
     Tile<V> t;
@@ -18,47 +20,72 @@ template <class V, bool Training> struct Forward {
     // Finished sums wait here until there are enough to keep the activations' packs full.
     static constexpr int WAITING = 24;
     int waiting = 0;
-    CellForward<T> cell[WAITING];
-    alignas(64) T z[WAITING * 4 * V::N];
+    typename Cell::template Place<T> cell[WAITING];
+    alignas(64) T z[WAITING * G * V::N];
+    alignas(64) T apart[Cell::APART ? WAITING * V::N : 1];  // sums over x of the gate that keeps them apart
 
     template <class Lanes> void finish(Lanes lanes) {
-        lstm_cells_forward<V, Training>(z, waiting, v.H, cell, lanes);
+        Cell::template forward<V, Training>(z, apart, waiting, v, cell, lanes);
         waiting = 0;
     }
 
-    // Sums of `rows` of this worker's rows from p0, and `blocks` (1 or 2) blocks of units from j, at step s.
+    // Sums of `rows` of this worker's rows from p0, and `blocks` blocks of units from j (one panel, or two full ones), at step s.
     void tile(int64_t s, int64_t p0, int rows, int64_t j, int blocks) {
         const int64_t I = v.I, unit = j * V::N;
+        const int panels = blocks > BLOCKS ? 2 : 1, panel_blocks = blocks / panels;
         if (waiting + rows * blocks > WAITING) finish(Whole<V>());
-        t.z = z + waiting * 4 * V::N;
+        t.z = z + waiting * G * V::N;
         for (int r = 0; r < rows; ++r) {
             const int64_t rank = v.rank(p0 + r), b = v.row(rank);
-            t.segment[0].in[r] = side_by_side ? v.input_row(rank) : SequenceView<V>::at(v.a.x, b, v.position(b, s));
+            t.segment[0].in[r] = side_by_side ? v.input_row(rank) : View::at(v.a.x, b, v.position(b, s));
             t.segment[1].in[r] = v.h_before(s, rank, b);
-            T *c = (Training ? v.cell(s, rank) : static_cast<T *>(v.a.c) + b * v.H) + unit;
-            T *h = v.h_row(s, rank, b) + unit, *y = v.y_row(s, b), *gates = Training ? v.gates(s, rank) + unit : nullptr;
-            const T *c_prev = Training || s == 0 ? v.cell_before(s, rank, b) + unit : c;
-            for (int q = 0; q < blocks; ++q) {
-                const int64_t at = q * V::N;
-                if (y) __builtin_prefetch(y + unit + at, 1);
-                cell[waiting++] = {c_prev + at, c + at, h + at, y ? y + unit + at : nullptr, Training ? gates + at : nullptr};
+            const auto place = Cell::template Place<T>::template of<Training>(v, s, rank, b);
+            for (int q = 0; q < blocks; ++q, ++waiting) {
+                cell[waiting] = place.at(unit + q * V::N);
+                if (cell[waiting].y) __builtin_prefetch(cell[waiting].y, 1);
             }
         }
-        for (int q = 0; q < blocks; ++q) {
-            t.segment[0].panel[q] = v.panels + (j + q) * v.panel_layout.unit_stride;
-            t.segment[1].panel[q] = t.segment[0].panel[q] + I * 4 * V::N;
+        for (int q = 0; q < panels; ++q) {
+            t.segment[0].panel[q] = v.panels + (j + q * BLOCKS) * v.panel_layout.unit_stride;
+            t.segment[1].panel[q] = t.segment[0].panel[q] + I * panel_blocks * G * V::N;
         }
-        t.init = projected ? projected_at(s, v.rank(p0), j) : v.panels + v.panel_layout.bias + j * 4 * V::N;
-        t.init_row = projected ? v.stride * v.panel_layout.blocks * 4 * V::N : 0;
+        t.init = projected ? projected_at(s, v.rank(p0), j) : v.panels + v.panel_layout.bias + j * G * V::N;
+        t.init_row = projected ? v.stride * v.panel_layout.blocks * G * V::N : 0;
         t.step = 1;
         t.segment[0].count = projected ? 0 : I;
         t.segment[1].count = v.H;
-        if (blocks == 2) run_tile_pair(t, rows);
-        else run_tile(t, rows, 4);
+        if constexpr (Cell::APART) set_apart(rows, j, blocks);
+        run(rows, blocks);
+    }
+
+    void run(int rows, int blocks) {
+        if (blocks > BLOCKS) run_tile_pair<V, BLOCKS * G>(t, rows);
+        else run_tile(t, rows, blocks * G);
+    }
+
+    // The sums over x come first and alone; those of the last gate move to `apart`, where its sums over h start instead.
+    void set_apart(int rows, int64_t j, int blocks) {
+        if (!projected) {
+            t.segment[1].count = 0;
+            run(rows, blocks);
+            t.segment[0].count = 0;
+            t.segment[1].count = v.H;
+        }
+        T *to = t.z, *x = apart + (waiting - rows * blocks) * V::N;
+        for (int r = 0; r < rows; ++r) {
+            const T *from = projected ? t.init + r * t.init_row : to;
+            for (int q = 0; q < blocks; ++q, from += G * V::N, to += G * V::N, x += V::N) {
+                V::store(x, V::load(from + (G - 1) * V::N));
+                for (int gate = 0; gate < G - 1; ++gate) V::store(to + gate * V::N, V::load(from + gate * V::N));
+                V::store(to + (G - 1) * V::N, V::load(v.panels + v.panel_layout.bias_apart + (j + q) * V::N));
+            }
+        }
+        t.init = t.z;
+        t.init_row = blocks * G * V::N;
     }
 
     const T *projected_at(int64_t s, int64_t rank, int64_t block) const {
-        return projected + (((s - chunk_begin) * v.B + rank) * v.panel_layout.blocks + block) * 4 * V::N;
+        return projected + (((s - chunk_begin) * v.B + rank) * v.panel_layout.blocks + block) * G * V::N;
     }
 
     void step(int64_t s) {
@@ -67,18 +94,20 @@ template <class V, bool Training> struct Forward {
         if (side_by_side)
             for (int64_t p = 0; p < rows; ++p) {
                 const int64_t b = v.row(v.rank(p));
-                memcpy(v.input_row(v.rank(p)), SequenceView<V>::at(v.a.x, b, v.position(b, s)), static_cast<size_t>(v.I) * sizeof(T));
+                memcpy(v.input_row(v.rank(p)), View::at(v.a.x, b, v.position(b, s)), static_cast<size_t>(v.I) * sizeof(T));
             }
-        const int64_t whole = smaller(v.block_end, v.H / V::N);  // blocks without idle lanes
+        const int64_t whole = smaller(v.block_end, v.panel_layout.whole);
         int64_t j = v.block_begin;
         if (rows > 0 && rows <= rows_per_tile<V>(2 * GROUP))
-            for (; j + 2 <= whole; j += 2) tile(s, 0, static_cast<int>(rows), j, 2);
-        for (; j < whole; ++j)
-            for_tiles(rows, rows_per_tile<V>(4), [&](int64_t p0, int size) { tile(s, p0, size, j, 1); });
+            for (; j + 2 * BLOCKS <= whole; j += 2 * BLOCKS) tile(s, 0, static_cast<int>(rows), j, 2 * BLOCKS);
+        for (int blocks; j < whole; j += blocks) {
+            blocks = v.panel_layout.panel_blocks(j, whole);
+            for_tiles(rows, rows_per_tile<V>(blocks * G), [&](int64_t p0, int size) { tile(s, p0, size, j, blocks); });
+        }
         finish(Whole<V>());
         if (j < v.block_end) {  // the last block ends inside a vector
             const Part<V> lanes = {V::mask(static_cast<int>(v.H - j * V::N))};
-            for_tiles(rows, rows_per_tile<V>(4), [&](int64_t p0, int size) {
+            for_tiles(rows, rows_per_tile<V>(G), [&](int64_t p0, int size) {
                 tile(s, p0, size, j, 1);
                 finish(lanes);
             });
@@ -90,46 +119,50 @@ template <class V, bool Training> struct Forward {
         projected = out;
         chunk_begin = begin;
         const int64_t rows = v.my_rows(begin), I = v.I;  // rows that end inside the chunk are projected from valid memory, unused
-        for (int64_t j = v.block_begin; j < v.block_end; ++j) {
+        for (int64_t j = v.block_begin, blocks; j < v.block_end; j += blocks) {
+            blocks = v.panel_layout.panel_blocks(j, v.block_end);
+            const int64_t numbers = blocks * G * V::N;
             const auto place = [&](int64_t q) { return begin + q / rows; };
             const auto input = [&](int64_t q) {
                 const int64_t b = v.row(v.rank(q % rows)), s = smaller(place(q), v.length(b) - 1);
-                return static_cast<const T *>(SequenceView<V>::at(v.a.x, b, v.position(b, s)));
+                return static_cast<const T *>(View::at(v.a.x, b, v.position(b, s)));
             };
-            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, 4, v.products, input,
-                             StartFrom<V>{v.panels + v.panel_layout.bias + j * 4 * V::N},
+            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, blocks * G, v.products, input,
+                             StartFrom<V>{v.panels + v.panel_layout.bias + j * G * V::N},
                              [&](int64_t q, int size, int64_t, int, const T *z) {
                                  for (int r = 0; r < size; ++r)
                                      memcpy(const_cast<T *>(projected_at(place(q + r), v.rank((q + r) % rows), j)),
-                                            z + r * 4 * V::N, 4 * V::N * sizeof(T));
+                                            z + r * numbers, static_cast<size_t>(numbers) * sizeof(T));
                              });
         }
     }
 };
 
 // Copies the last state of this worker's rows and units to h and c, and zeros y beyond each row's length.
-template <class V, bool Training> inline void finish_rows(const SequenceView<V> &v) {
+template <class V, class Cell, bool Training> inline void finish_rows(const SequenceView<V, Cell> &v) {
     using T = typename V::T;
     const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
     if (begin >= end) return;
     const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
     for (int64_t r = v.first; r < v.B; r += v.stride) {
         const int64_t b = v.row(r), n = v.length(b);
-        const T *h = n ? v.h_row(n - 1, r, b) : v.state_or_zeros(v.a.h0, b);
-        T *const h_out = static_cast<T *>(v.a.h) + b * v.H, *const c_out = static_cast<T *>(v.a.c) + b * v.H;
-        memmove(h_out + begin, h + begin, bytes);
-        if (n == 0) memmove(c_out + begin, v.state_or_zeros(v.a.c0, b) + begin, bytes);
-        else if (Training) memcpy(c_out + begin, v.cell(n - 1, r) + begin, bytes);
+        const T *h = n ? v.h_row(n - 1, r, b) : v.row_or_zeros(v.a.h0, b);
+        memmove(static_cast<T *>(v.a.h) + b * v.H + begin, h + begin, bytes);
+        if constexpr (Cell::MEMORY) {
+            T *const c_out = static_cast<T *>(v.a.c) + b * v.H;
+            if (n == 0) memmove(c_out + begin, v.row_or_zeros(v.a.c0, b) + begin, bytes);
+            else if (Training) memcpy(c_out + begin, v.cell(n - 1, r) + begin, bytes);
+        }
         if (v.a.y.data)
-            for (int64_t t = n; t < v.a.T; ++t) memset(SequenceView<V>::at(v.a.y, b, t) + begin, 0, bytes);
+            for (int64_t t = n; t < v.a.T; ++t) memset(SequenceView<V, Cell>::at(v.a.y, b, t) + begin, 0, bytes);
     }
 }
 
-template <class V, bool Training> inline void forward_rows(const lf_sequence_call &call, const lf_worker *w) {
-    const SequenceView<V> v(*call.args, call.offsets, w);
+template <class V, class Cell, bool Training> inline void forward_rows(const lf_sequence_call &call, const lf_worker *w) {
+    const SequenceView<V, Cell> v(*call.args, call.offsets, w);
     if (w->index == 0) v.clear_zeros();
     lf_barrier_wait(w);
-    Forward<V, Training> forward(v);
+    Forward<V, Cell, Training> forward(v);
     // Few rows per step, or many inputs: project the inputs of many steps at once. A tiny I is not worth the round trip.
     const bool project = v.steps > 1 && ((v.I >= 4 && v.my_rows(0) <= 2 * rows_per_tile<V>(4)) || v.I >= PROJECT_INPUTS);
     const int64_t chunk = v.scratch_layout.steps_projected;
@@ -141,13 +174,13 @@ template <class V, bool Training> inline void forward_rows(const lf_sequence_cal
         if (v.split_units) lf_barrier_wait(w);
         if (lf_stops(w, s)) return;
     }
-    finish_rows<V, Training>(v);
+    finish_rows<V, Cell, Training>(v);
 }
 
-template <class V> void sequence_forward(const void *args, const lf_worker *w) {
+template <class V, class Cell> void sequence_forward(const void *args, const lf_worker *w) {
     const lf_sequence_call &call = *static_cast<const lf_sequence_call *>(args);
-    if (call.args->training) forward_rows<V, true>(call, w);
-    else forward_rows<V, false>(call, w);
+    if (call.args->training) forward_rows<V, Cell, true>(call, w);
+    else forward_rows<V, Cell, false>(call, w);
 }
 
 }  // namespace

@@ -79,14 +79,15 @@ template <class V> LF_INLINE void transpose(V (&rows)[V::N]) {
 }
 
 // Packs the matrix w (K, N), rows `stride` apart, for multiply_rows; columns beyond N are zero. Transposed: w is (N, K).
-// Workers take groups in turn.
+// `above` and `below` more rows of the same panels are left for other calls. Workers take groups in turn.
 template <class V, bool Transposed>
-inline void pack_panels(const typename V::T *w, int64_t K, int64_t N, int64_t stride, typename V::T *panels, const lf_worker *worker) {
+inline void pack_panels(const typename V::T *w, int64_t K, int64_t N, int64_t stride, typename V::T *panels, const lf_worker *worker,
+                        int64_t above = 0, int64_t below = 0) {
     using T = typename V::T;
     const int64_t blocks = ceil_div(N, V::N);
     for (int64_t group = GROUP * worker->index; group < blocks; group += GROUP * worker->count) {
         const int64_t vectors = smaller<int64_t>(GROUP, blocks - group);
-        T *const out = panels + group * V::N * K;
+        T *const out = panels + (group * (above + K + below) + above * vectors) * V::N;
         constexpr int64_t CHUNK = 64;  // k rows per pass: their part of the panel stays in L1
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t k1 = smaller(K, k0 + CHUNK);

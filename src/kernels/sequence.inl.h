@@ -4,93 +4,111 @@
 namespace {
 
 // Parts of the packed weights, in numbers from the start of `panels`.
-template <class V> struct PanelLayout {
+template <class V, class Cell> struct PanelLayout {
+    static constexpr int G = Cell::COLUMNS;
     int64_t blocks;        // vectors of hidden units
-    int64_t unit_stride;   // one block's forward panel: [I+H][4][lanes]
-    int64_t bias;          // [block][4][lanes]
-    int64_t back_h;        // w_h^T: K = 4H rows, H columns (multiply_rows layout)
-    int64_t back_x;        // w_x^T: K = 4H rows, I columns
+    int64_t whole;         // of which have no idle lanes
+    int64_t unit_stride;   // one block's share of a forward panel: [I+H][blocks of the panel][G][lanes]
+    int64_t bias;          // [block][G][lanes]
+    int64_t bias_apart;    // [block][lanes]: the start of the h sum that is kept apart
+    int64_t back_h;        // w_h^T: K = GH rows, H columns (multiply_rows layout)
+    int64_t back_x;        // w_x^T: K = GH rows in the order of dG, I columns
     int64_t total;
 
     explicit PanelLayout(const lf_weights &w) {
         blocks = ceil_div(w.H, V::N);
-        unit_stride = (w.I + w.H) * 4 * V::N;
+        whole = w.H / V::N;
+        unit_stride = (w.I + w.H) * G * V::N;
         bias = blocks * unit_stride;
-        back_h = bias + blocks * 4 * V::N;
-        back_x = back_h + ((w.backward & 1) ? blocks * V::N * 4 * w.H : 0);
-        total = back_x + ((w.backward & 2) ? ceil_div(w.I, V::N) * V::N * 4 * w.H : 0);
+        bias_apart = bias + blocks * G * V::N;
+        back_h = bias_apart + (Cell::APART ? blocks * V::N : 0);
+        back_x = back_h + ((w.backward & 1) ? blocks * V::N * G * w.H : 0);
+        total = back_x + ((w.backward & 2) ? ceil_div(w.I, V::N) * V::N * G * w.H : 0);
+    }
+    // Blocks in the panel that starts at block j, up to `end`: a block with idle lanes has a panel of its own.
+    int panel_blocks(int64_t j, int64_t end) const {
+        return j >= whole ? 1 : static_cast<int>(smaller<int64_t>(Cell::BLOCKS, smaller(whole, end) - j));
     }
 };
 
-template <class V> void pack_weights(const void *args, const lf_worker *worker) {
+template <class V, class Cell> void pack_weights(const void *args, const lf_worker *worker) {
     using T = typename V::T;
     const lf_weights &w = *static_cast<const lf_weights *>(args);
-    const PanelLayout<V> layout(w);
+    const PanelLayout<V, Cell> layout(w);
+    constexpr int G = Cell::COLUMNS, BLOCKS = Cell::BLOCKS;
     const int64_t I = w.I, H = w.H;
     T *const panels = static_cast<T *>(w.panels);
     const T *const w_x = static_cast<const T *>(w.w_x), *const w_h = static_cast<const T *>(w.w_h);
     const T *const b = static_cast<const T *>(w.b);
     constexpr int64_t CHUNK = 32;  // weight rows read per pass over the blocks: bounds the pages in flight
     for (int64_t k0 = 0; k0 < I + H; k0 += CHUNK) {
-        for (int64_t j = worker->index; j < layout.blocks; j += worker->count) {
-            T *out = panels + j * layout.unit_stride + k0 * 4 * V::N;
+        for (int64_t j = 0, panel = 0, blocks; j < layout.blocks; j += blocks, ++panel) {
+            blocks = layout.panel_blocks(j, layout.blocks);
+            if (panel % worker->count != worker->index) continue;
+            T *out = panels + j * layout.unit_stride + k0 * blocks * G * V::N;
             with_lanes<V>(j, H, [&](auto lanes) {
                 for (int64_t k = k0; k < smaller(I + H, k0 + CHUNK); ++k) {
-                    const T *row = (k < I ? w_x + k * 4 * H : w_h + (k - I) * 4 * H) + j * V::N;
-                    for (int gate = 0; gate < 4; ++gate, out += V::N) V::store(out, lanes.load(row + gate * H));
+                    const T *row = (k < I ? w_x + k * G * H : w_h + (k - I) * G * H) + j * V::N;
+                    for (int64_t q = 0; q < blocks; ++q, row += V::N)
+                        for (int gate = 0; gate < G; ++gate, out += V::N) V::store(out, lanes.load(row + gate * H));
                 }
             });
         }
     }
     for (int64_t j = worker->index; j < layout.blocks; j += worker->count)
         with_lanes<V>(j, H, [&](auto lanes) {
-            for (int gate = 0; gate < 4; ++gate)
-                V::store(panels + layout.bias + (j * 4 + gate) * V::N,
-                         b ? lanes.load(b + gate * H + j * V::N) : V::zero());
+            for (int gate = 0; gate < G + (Cell::APART ? 1 : 0); ++gate)
+                V::store(panels + (gate < G ? layout.bias + (j * G + gate) * V::N : layout.bias_apart + j * V::N),
+                         b ? Cell::template bias<V>(b, gate, H, j * V::N, lanes) : V::zero());
         });
-    if (w.backward & 1) pack_panels<V, true>(w_h, 4 * H, H, 4 * H, panels + layout.back_h, worker);
-    if (w.backward & 2) pack_panels<V, true>(w_x, 4 * H, I, 4 * H, panels + layout.back_x, worker);
+    if (w.backward & 1) pack_panels<V, true>(w_h, G * H, H, G * H, panels + layout.back_h, worker);
+    if (!(w.backward & 2)) return;
+    // dG begins with the last gate where h's part of it stands apart, behind the others.
+    constexpr int first = Cell::APART ? G - 1 : 0;
+    pack_panels<V, true>(w_x + first * H, (G - first) * H, I, G * H, panels + layout.back_x, worker, 0, first * H);
+    if (first) pack_panels<V, true>(w_x, first * H, I, G * H, panels + layout.back_x, worker, (G - first) * H, 0);
 }
 
 inline int64_t line(int64_t numbers) { return ceil_div(numbers, 16) * 16; }  // whole cache lines
 
 // Scratch, in numbers from its start.
-template <class V> struct ScratchLayout {
+template <class V, class Cell> struct ScratchLayout {
     static constexpr int64_t PROJECTED = 65536;  // numbers of projected input kept at once: within L2
     int64_t zeros;       // (H): absent states and gradients
     int64_t states;      // (2, B, H): h of the last two steps, unless y rows serve
     int64_t inputs;      // (B, I): x of one step, side by side
-    int64_t projected;   // (steps_projected, B, blocks, 4, lanes)
-    int64_t dc;          // (B, H): gradient of c between steps
+    int64_t projected;   // (steps_projected, B, blocks, G, lanes)
+    int64_t carry;       // (B, H): what backward hands from step to step beside dG: dc, or dh past the gates
     int64_t products;    // per worker: multiply_rows
     int64_t packs;       // weight_gradient
     int64_t steps_projected, total;
 
     explicit ScratchLayout(const lf_sequence &a) {
         const lf_weights &w = *a.weights;
-        const int64_t per_step = a.B * 4 * ceil_div(w.H, V::N) * V::N;
+        const int64_t per_step = a.B * Cell::COLUMNS * ceil_div(w.H, V::N) * V::N;
         steps_projected = per_step ? smaller<int64_t>(a.T, PROJECTED / per_step + 1) : 0;
         zeros = 0;
         states = line(w.H + V::N);
         inputs = states + line(2 * a.B * w.H);
         projected = inputs + line(a.B * w.I);
-        dc = projected + line(steps_projected * per_step);
-        products = dc + (a.training ? line(a.B * w.H) : 0);
+        carry = projected + line(steps_projected * per_step);
+        products = carry + (a.training ? line(a.B * w.H) : 0);
         packs = products + a.threads * multiply_scratch();
         total = packs + (a.training ? gradient_scratch<V>(w.I + w.H, a.threads) : 0);
     }
 };
 
 // One worker's view of a call: its rows, its units, and the address of everything.
-template <class V> struct SequenceView {
+template <class V, class Cell> struct SequenceView {
     using T = typename V::T;
     const lf_sequence &a;
     const int64_t B, steps, I, H;
-    const PanelLayout<V> panel_layout;
-    const ScratchLayout<V> scratch_layout;
+    const PanelLayout<V, Cell> panel_layout;
+    const ScratchLayout<V, Cell> scratch_layout;
     const T *const panels;
     T *const scratch;
     const int64_t *offsets;    // (T+1) first tape row of each step; NULL: s*B
+    const bool in_tape;        // the tape keeps h, which then serves the next step
     const bool compact;        // h of a step is kept side by side: rows of y or of x far apart would collide in the caches
     T *const products;         // multiply_rows scratch of this worker
     int64_t first, stride;     // this worker's rows: ranks first, first+stride, ...
@@ -101,7 +119,8 @@ template <class V> struct SequenceView {
         : a(args), B(args.B), steps(args.T), I(args.weights->I), H(args.weights->H), panel_layout(*args.weights),
           scratch_layout(args), panels(static_cast<const T *>(args.weights->panels)),
           scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets),
-          compact(!args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != H)),
+          in_tape(!Cell::MEMORY && args.training),
+          compact(in_tape || !args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != H)),
           products(scratch + scratch_layout.products + w->index * multiply_scratch()) {
         const int64_t groups = ceil_div(panel_layout.blocks, GROUP);
         split_units = w->count > 1 && B < w->count * rows_per_tile<V>(4) && groups >= w->count;
@@ -124,16 +143,20 @@ template <class V> struct SequenceView {
         memset(scratch + scratch_layout.zeros, 0, static_cast<size_t>(H + V::N) * sizeof(T));
     }
     const T *zeros() const { return scratch + scratch_layout.zeros; }
-    const T *state_or_zeros(const void *p, int64_t b) const { return p ? static_cast<const T *>(p) + b * H : zeros(); }
+    const T *row_or_zeros(const void *p, int64_t b) const { return p ? static_cast<const T *>(p) + b * H : zeros(); }
     T *h_row(int64_t s, int64_t r, int64_t b) const {
+        if (in_tape) return cell(s, r);
         return compact ? scratch + scratch_layout.states + ((s & 1) * B + r) * H : at(a.y, b, position(b, s));
     }
     T *y_row(int64_t s, int64_t b) const { return compact && a.y.data ? at(a.y, b, position(b, s)) : nullptr; }
     T *input_row(int64_t r) const { return scratch + scratch_layout.inputs + r * I; }
-    const T *h_before(int64_t s, int64_t r, int64_t b) const { return s ? h_row(s - 1, r, b) : state_or_zeros(a.h0, b); }
-    T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) + r) * 4 * H; }
+    const T *h_before(int64_t s, int64_t r, int64_t b) const { return s ? h_row(s - 1, r, b) : row_or_zeros(a.h0, b); }
+    T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) + r) * Cell::TAPE * H; }
     T *cell(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_cells) + (tape_row(s) + r) * H; }
-    const T *cell_before(int64_t s, int64_t r, int64_t b) const { return s ? cell(s - 1, r) : state_or_zeros(a.c0, b); }
+    const T *cell_before(int64_t s, int64_t r, int64_t b) const { return s ? cell(s - 1, r) : row_or_zeros(a.c0, b); }
+    T *carry(int64_t r) const { return scratch + scratch_layout.carry + r * H; }
+    // h_{s-1} where the tape's cells hold h
+    const T *h_recorded(int64_t s, int64_t r, int64_t b) const { return s ? cell(s - 1, r) : row_or_zeros(a.h0, b); }
 };
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t SUM_BLOCK = 256;  // rows per partial sum: part of the numbers contract, the same on every ISA
 constexpr int64_t A_COLUMNS = 3072;  // columns of A packed at once, 3 MB of floats: they stream past each panel of D
 
-// One part of A: `width` columns, whose gradient goes to out (width, N) C.
+// One part of A: `width` columns, whose gradient goes to out (width, N), rows out_stride apart.
 template <class T> struct GradientPart {
     int64_t width;
     T *out;
@@ -18,7 +18,8 @@ template <class T> struct GradientPart {
 
 template <class T> struct GradientProblem {
     int64_t R, N;            // tape rows; columns of D
-    const T *d;              // (R, N) C
+    const T *d;              // (R, N), rows d_stride apart
+    int64_t d_stride, out_stride;
     GradientPart<T> part[2]; // x, h; width 0: none
     T *db;                   // (N) or NULL
     bool accumulate;
@@ -57,7 +58,7 @@ inline void pack_columns(const GradientProblem<T> &g, const T *const *const (&ro
 // Where the gradient of concatenated column m goes; NULL beyond the last one.
 template <class T> inline T *gradient_row(const GradientProblem<T> &g, int64_t m) {
     for (const GradientPart<T> &part : g.part) {
-        if (m < part.width) return part.out ? part.out + m * g.N : nullptr;
+        if (m < part.width) return part.out ? part.out + m * g.out_stride : nullptr;
         m -= part.width;
     }
     return nullptr;
@@ -136,11 +137,11 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                 const int64_t n0 = panel * panel_width, columns = smaller(panel_width, g.N - n0);
                 const int vectors = static_cast<int>(ceil_div(columns, V::N));
                 const bool sums = g.db && m0 == 0 && (by_panel || worker->index == 0);
-                pack_gradient<V>(g.d + k0 * g.N + n0, g.N, count, columns, d_pack, sums ? g.db + n0 : nullptr, add);
+                pack_gradient<V>(g.d + k0 * g.d_stride + n0, g.d_stride, count, columns, d_pack, sums ? g.db + n0 : nullptr, add);
                 // The rows of D that are packed next come into L2 meanwhile: too far apart for the hardware to see them.
                 const bool last = panel + panel_step >= panels;
                 const int64_t next_row = last && m1 == M ? k0 + SUM_BLOCK : k0, next_count = smaller(SUM_BLOCK, g.R - next_row);
-                const T *const next = g.d + next_row * g.N + (last ? panel_first : panel + panel_step) * panel_width;
+                const T *const next = g.d + next_row * g.d_stride + (last ? panel_first : panel + panel_step) * panel_width;
                 int64_t fetched = 0;
                 for (int64_t m = begin, tile = 1; m < end; m += MR, ++tile) {
                     T *out[MR];
@@ -149,7 +150,7 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                         out[r] = m + r < end ? gradient_row(g, m + r) : nullptr;
                         if (out[r] && add) fetch_row(out[r] + n0, columns, true);
                     }
-                    for (; fetched < next_count * tile / own_tiles; ++fetched) fetch_row(next + fetched * g.N, columns, false);
+                    for (; fetched < next_count * tile / own_tiles; ++fetched) fetch_row(next + fetched * g.d_stride, columns, false);
                     run_tile(t, MR, vectors);
                     for (int r = 0; r < MR; ++r) {
                         if (!out[r]) continue;

@@ -47,4 +47,18 @@ template <class V, class F> LF_INLINE void in_packs(typename V::T *p, int64_t st
     }
 }
 
+// The functions of math.inl.h as arguments of in_packs.
+struct Sigmoid {
+    template <class X> LF_INLINE X operator()(X x) const { return sigmoid(x); }
+};
+struct InverseSigmoid {
+    template <class X> LF_INLINE X operator()(X x) const { return inverse_sigmoid(x); }
+};
+struct TanhNumerator {
+    template <class X> LF_INLINE X operator()(X x) const { return tanh_numerator(x); }
+};
+struct CellTanh {
+    template <class X> LF_INLINE X operator()(X x) const { return cell_tanh(x); }
+};
+
 }  // namespace

@@ -89,9 +89,9 @@ template <class V> inline void run_tile(Tile<V> &t, int rows, int vectors) {
     });
 }
 
-// Few rows: two blocks of GROUP vectors at once keep the fma units busy. rows <= rows_per_tile / 2.
-template <class V> inline void run_tile_pair(Tile<V> &t, int rows) {
-    with_constant<rows_per_tile<V>(2 * GROUP)>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 2, GROUP>(t); });
+// Few rows: two panels of NV vectors at once keep the fma units busy. rows <= rows_per_tile / 2.
+template <class V, int NV = GROUP> inline void run_tile_pair(Tile<V> &t, int rows) {
+    with_constant<rows_per_tile<V>(2 * GROUP)>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 2, NV>(t); });
 }
 
 // Cuts [0, n) into the fewest pieces of at most `most` and makes their sizes equal to within one: f(begin, size).

@@ -1,0 +1,91 @@
+// The GRU cell whose reset gate acts after the product (PyTorch; Keras' reset_after; ONNX' linear_before_reset).
+#pragma once
+
+namespace {
+
+// dG of a tape row: [dn dz dr du], u the recurrent part of n: w_x meets the first three, w_h the last three.
+struct Gru {
+    static constexpr int COLUMNS = 3, BLOCKS = 1, TAPE = 4, DX = 0, DH = 1;
+    static constexpr bool MEMORY = false, APART = true;
+
+    // b: b_x (3H), then b_h (3H). Gates 0, 1: both; 2: b_xn; 3: b_hn.
+    template <class V, class Lanes> static V bias(const typename V::T *b, int gate, int64_t H, int64_t unit, Lanes lanes) {
+        const V first = lanes.load(b + (gate < 3 ? gate : 5) * H + unit);
+        return gate < 2 ? first + lanes.load(b + (gate + 3) * H + unit) : first;
+    }
+
+    template <class T> struct Place {
+        const T *h_prev;  // h_{t-1}
+        T *h, *y;         // h_t; once more, or NULL
+        T *gates;         // n z r u, H apart; NULL in inference
+
+        template <bool Training, class View> static Place of(const View &v, int64_t s, int64_t rank, int64_t b) {
+            return {v.h_before(s, rank, b), v.h_row(s, rank, b), v.y_row(s, b), Training ? v.gates(s, rank) : nullptr};
+        }
+        LF_INLINE Place at(int64_t unit) const {
+            return {h_prev + unit, h + unit, y ? y + unit : nullptr, gates ? gates + unit : nullptr};
+        }
+    };
+
+    // n vectors of cells; sums: [n][z r u][lanes]; x_n: [n][lanes], the sum of n over x alone.
+    //   z = sigmoid(sum_z)   r = sigmoid(sum_r)   n = tanh(x_n + r*u)
+    //   h' = n + z*(h - n)
+    template <class V, bool Training, class View, class Lanes>
+    static inline void forward(typename V::T *sums, typename V::T *x_n, int n, const View &v, const Place<typename V::T> *cell, Lanes lanes) {
+        using T = typename V::T;
+        constexpr int64_t N = V::N;
+        const int64_t H = v.H;
+        in_packs<V>(sums, 3 * N, n, Sigmoid());
+        in_packs<V>(sums + N, 3 * N, n, Sigmoid());
+        T *q = sums, *x = x_n;
+        for (int k = 0; k < n; ++k, q += 3 * N, x += N) V::store(x, V::fma(V::load(q + N), V::load(q + 2 * N), V::load(x)));
+        in_packs<V>(x_n, N, n, CellTanh());
+        q = sums, x = x_n;
+        for (int k = 0; k < n; ++k, q += 3 * N, x += N) {
+            const V z = V::load(q), candidate = V::load(x);
+            const V h = V::fma(z, lanes.load(cell[k].h_prev) - candidate, candidate);
+            lanes.store(cell[k].h, h);
+            if (cell[k].y) lanes.store(cell[k].y, h);
+            if constexpr (Training) {
+                lanes.store(cell[k].gates, candidate);
+                lanes.store(cell[k].gates + H, z);
+                lanes.store(cell[k].gates + 2 * H, V::load(q + N));
+                lanes.store(cell[k].gates + 3 * H, V::load(q + 2 * N));
+            }
+        }
+    }
+
+    template <class T> struct Row {
+        T *gates;         // (4, H) n z r u -> dG
+        const T *h_prev;  // (H) h_{t-1}
+        T *carry;         // (H) out: the gradient of h_{t-1} that bypasses the gates
+
+        template <class View> static Row of(const View &v, int64_t s, int64_t rank, int64_t b, bool, T *carry) {
+            return {v.gates(s, rank), v.h_recorded(s, rank, b), carry};
+        }
+    };
+
+    // dh [rows][vectors][lanes]: the complete gradient of h_t of the units from vector `block`.
+    template <class V, class View>
+    static inline void backward(const typename V::T *dh_tile, int rows, int vectors, int64_t block, const View &v, const Row<typename V::T> *row) {
+        const int64_t H = v.H;
+        const V one = V::set1(1);
+        for (int r = 0; r < rows; ++r)
+            for (int j = 0; j < vectors; ++j, dh_tile += V::N)
+                with_lanes<V>(block + j, H, [&](auto lanes) {
+                    const int64_t unit = (block + j) * V::N;
+                    typename V::T *const gate = row[r].gates + unit;
+                    const V dh = V::load(dh_tile);
+                    const V n = lanes.load(gate), z = lanes.load(gate + H), reset = lanes.load(gate + 2 * H), u = lanes.load(gate + 3 * H);
+                    const V dz = dh * (lanes.load(row[r].h_prev + unit) - n);         // h' = n + z*(h - n)
+                    lanes.store(row[r].carry + unit, dh * z);                         // h' = n + z*(h - n)
+                    const V dn = V::fnma(dh, z, dh) * V::fnma(n, n, one);             // h' = n + z*(h - n), n = tanh(x_n + r*u)
+                    lanes.store(gate, dn);
+                    lanes.store(gate + H, dz * (z * (one - z)));                      // z = sigmoid(sum_z)
+                    lanes.store(gate + 2 * H, dn * u * (reset * (one - reset)));      // n = tanh(x_n + r*u), r = sigmoid(sum_r)
+                    lanes.store(gate + 3 * H, dn * reset);                            // n = tanh(x_n + r*u)
+                });
+    }
+};
+
+}  // namespace
