@@ -11,9 +11,20 @@ _Array = np.ndarray[Any, Any]
 def empty(shape: tuple[int, ...], dtype: DTypeLike | None = None) -> _Array: ...
 @final
 class Weights:
+    # cell 'lstm': gates i f g o, w_x (I,4H), w_h (H,4H), b (4H); states h and c
+    # cell 'gru': gates z r n, w_x (I,3H), w_h (H,3H), b (2,3H) = b_x, b_h; state h: pass None for c0, c, dc, dc0
+    # cell 'rnn': w_x (I,H), w_h (H,H), b (H); state h; activation 'tanh' or 'relu'
+    cell: str
     nbytes: int
     def __init__(
-        self, cell: str, I: int, H: int, dtype: DTypeLike, backward: bool = False, input_grad: bool = True
+        self,
+        cell: str,
+        I: int,
+        H: int,
+        dtype: DTypeLike,
+        backward: bool = False,
+        input_grad: bool = True,
+        activation: str = "tanh",
     ) -> None: ...
     def pack(self, w_x: _Array, w_h: _Array, b: _Array | None) -> None: ...
 
