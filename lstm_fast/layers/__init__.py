@@ -5,11 +5,10 @@ Each is called on an array (it computes and returns an array) or on a symbolic t
 
 from lstm_fast.layers.base import Layer
 from lstm_fast.layers.bidirectional import Bidirectional
-from lstm_fast.layers.cells import LSTMCell
 from lstm_fast.layers.dense import Dense
 from lstm_fast.layers.embedding import Embedding
 from lstm_fast.layers.input import Input, InputLayer
-from lstm_fast.layers.lstm import LSTM
+from lstm_fast.layers.lstm import LSTM, LSTMCell
 from lstm_fast.layers.masking import Masking
 from lstm_fast.layers.merging import (
     Add,

@@ -12,6 +12,7 @@ from lstm_fast import config, constraints, initializers, regularizers
 from lstm_fast.layers.symbolic import Node, Shape, Tensor, is_symbolic
 from lstm_fast.training.data import as_array
 from lstm_fast.training.masks import WithMaskOp, as_mask
+from lstm_fast.training.ops import ActivityOp
 from lstm_fast.training.parameters import Array, Dtype, Parameter, Store
 from lstm_fast.training.plan import Plan, Value
 
@@ -37,6 +38,7 @@ class Layer:
         name: unique in a model; None: from the class.
         dtype: 'float32' or 'float64'; None: `config.floatx()`.
         trainable: whether `fit` changes the weights.
+        activity_regularizer: regularizer(output) / B is part of the loss.
         input_shape: shape without the batch; a Sequential model starts with it (so do batch_input_shape, batch_shape,
             input_dim, input_length, which older programs use).
     """
@@ -59,6 +61,7 @@ class Layer:
         name: str | None = None,
         dtype: Any = None,
         trainable: bool = True,
+        activity_regularizer: Any = None,
         input_shape: Sequence[int | None] | int | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
         batch_shape: Sequence[int | None] | None = None,
@@ -76,6 +79,7 @@ class Layer:
         self.name = config.automatic_name(self.automatic_class_name()) if name is None else name
         self.dtype: Dtype = config.check_dtype(kind, getattr(dtype, "name", dtype))
         self._trainable = bool(trainable)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.own_weights: list[Parameter] = []
         self.nodes: list[Node] = []
@@ -120,6 +124,8 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, as JSON can hold them."""
         settings: dict[str, Any] = {"name": self.name, "dtype": self.dtype.name, "trainable": self.trainable}
+        if self.activity_regularizer is not None:
+            settings["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if self.first_shape is not None:
             settings["batch_input_shape"] = list(self.first_shape)
         return settings
@@ -301,7 +307,16 @@ class Layer:
             op = WithMaskOp(parts[k], given)
             plan.add(op)
             parts[k] = op.outputs[0]
-        return self.add_ops(plan, parts, **arguments)
+        return self.regularised(plan, self.add_ops(plan, parts, **arguments))
+
+    def regularised(self, plan: Plan, outputs: list[Value]) -> list[Value]:
+        """The outputs, with their penalty as part of the loss."""
+        if self.activity_regularizer is None:
+            return outputs
+        ops = [ActivityOp(plan, v, self.activity_regularizer) for v in outputs]
+        for op in ops:
+            plan.add(op)
+        return [op.outputs[0] for op in ops]
 
     def compute(self, inputs: list[Any], training: bool, masks: Sequence[Any] = (), **arguments: Any) -> Any:
         """The outputs for arrays and the masks of the first of them, through a plan kept per shape and thread."""

@@ -47,11 +47,9 @@ class Dense(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
             raise ValueError(f"{self.label}: expected units as an integer >= 1, got {units!r}")
-        if activity_regularizer is not None:
-            raise ValueError(f"{self.label}: activity_regularizer is not supported yet; supported is None")
         self.units, self.use_bias = int(units), bool(use_bias)
         self.activation = activations.get(activation)
         self.kernel_initializer = initializers.get(kernel_initializer)
