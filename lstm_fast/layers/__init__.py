@@ -3,6 +3,7 @@
 Each is called on an array (it computes and returns an array) or on a symbolic tensor (it becomes part of a graph).
 """
 
+from lstm_fast.layers.attention import AdditiveAttention, Attention
 from lstm_fast.layers.base import Layer
 from lstm_fast.layers.bidirectional import Bidirectional
 from lstm_fast.layers.dense import Dense
@@ -28,6 +29,7 @@ from lstm_fast.layers.merging import (
     multiply,
     subtract,
 )
+from lstm_fast.layers.multi_head_attention import MultiHeadAttention
 from lstm_fast.layers.noise import GaussianDropout, GaussianNoise
 from lstm_fast.layers.normalization import BatchNormalization, LayerNormalization
 from lstm_fast.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
@@ -44,6 +46,8 @@ __all__ = [
     "RNN",
     "Activation",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "BatchNormalization",
     "Bidirectional",
@@ -67,6 +71,7 @@ __all__ = [
     "Masking",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",

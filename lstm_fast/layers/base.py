@@ -117,6 +117,10 @@ class Layer:
         """Adds this layer to a plan."""
         raise NotImplementedError
 
+    def call_shapes(self, shapes: Sequence[Shape], arguments: dict[str, Any]) -> list[Shape]:
+        """`output_shapes` of a call with these arguments."""
+        return self.output_shapes(*shapes)
+
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask (B,T) of the output for arrays, given the mask of the input; None: every step counts."""
         return mask if self.supports_masking else None
@@ -248,18 +252,18 @@ class Layer:
         """Keras' name of a call."""
         return self(*inputs, **arguments)
 
-    def call_on(self, parts: list[Any], mask: Any, training: bool) -> Any:
+    def call_on(self, parts: list[Any], mask: Any, training: bool, **arguments: Any) -> Any:
         """A call on separated inputs: on symbolic ones a node, on arrays their outputs. mask: of the first input, or a
-        list of one (or None) for each."""
+        list of one (or None) for each. arguments: of `add_ops`, as JSON can hold them."""
         masks = list(mask) if isinstance(mask, list | tuple) and len(parts) > 1 else [mask]
         if len(masks) > len(parts):
             raise ValueError(f"{self.label}: expected at most one mask per input ({len(parts)}), got {len(masks)}")
         masked = [k for k, m in enumerate(masks) if m is not None]
         if not is_symbolic(parts):
-            return self.compute(parts, training, masks=masks if masked else ())
+            return self.compute(parts, training, masks=masks if masked else (), **arguments)
         if not masked:
-            return self.connect(parts)
-        return self.connect_masked([*parts, *(masks[k] for k in masked)], masked=masked)
+            return self.connect(parts, **arguments)
+        return self.connect_masked([*parts, *(masks[k] for k in masked)], masked=masked, **arguments)
 
     def input_types(self, count: int) -> list[Dtype]:
         """The dtype that each of `count` inputs is converted to."""
@@ -292,7 +296,7 @@ class Layer:
             if not isinstance(x, Tensor):
                 raise TypeError(f"{self.label}: expected symbolic tensors only, got {type(x).__name__}")
         shapes = [x.shape for x in parts]
-        outputs = self.output_shapes(*shapes)
+        outputs = self.call_shapes(shapes, arguments)
         self.ensure_built(shapes)
         node = Node(self, inputs, outputs, self.dtype.name, arguments)
         self.nodes.append(node)
@@ -325,11 +329,11 @@ class Layer:
         arrays = [as_array(self.label, "inputs", x, t) for x, t in zip(inputs, types, strict=True)]
         shapes = [a.shape for a in arrays]
         marks = [None if m is None else as_mask(self.label, m, s) for m, s in zip(masks, shapes, strict=False)]
-        key = (training, *shapes, *(m is not None and m.ndim for m in marks))
+        key = (training, *shapes, *(m is not None and m.ndim for m in marks), *sorted(arguments.items()))
         plans = self._local.plans
         plan = plans.get(key)
         if plan is None:
-            self.output_shapes(*shapes)
+            self.call_shapes(shapes, arguments)
             self.ensure_built(shapes)
             plan = Plan(self.dtype, training)
             plan.inputs = [Value(a) for a in arrays]
