@@ -1,14 +1,27 @@
-"""The LSTM on arrays."""
+"""LSTM on arrays: shapes, defaults and output allocation around the kernels.
+
+Shapes: T time steps, B batch, I input features, H hidden units; x (B,T,I), y (B,T,H), h and c (B,H), w_x (I,4H),
+w_h (H,4H), b (4H). Gates in the order i f g o:
+
+    i = sigmoid(x w_xi + h w_hi + b_i)    f = sigmoid(...)    g = tanh(...)    o = sigmoid(...)
+    c' = f*c + i*g                        h' = o*tanh(c')
+
+`lstm_fast.reference` is the NumPy twin of this module.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
-from lstm_fast._check import Array
-from lstm_fast._tape import Tape
-from lstm_fast.functional import _call
+from lstm_fast import _check, _core
+from lstm_fast._core import empty
+from lstm_fast._tape import Tape, batch_major, sequence_shape
+
+Array = _check.Array
+
+__all__ = ["LSTMGrads", "LSTMOutput", "Tape", "lstm", "lstm_backward", "lstm_forward"]
 
 
 class LSTMOutput(NamedTuple):
@@ -81,9 +94,7 @@ def lstm(
         >>> y.ravel().round(4).tolist()
         [0.3696, 0.6505]
     """
-    options = _call.Options(lengths, reverse, time_major, num_threads, out)
-    y, h, c, _ = _call.forward("lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options)
-    return LSTMOutput(y, h, c)
+    return _lstm("lstm", False, x, w_x, w_h, b, h0, c0, lengths, reverse, time_major, num_threads, out)[0]
 
 
 def lstm_forward(
@@ -116,9 +127,69 @@ def lstm_forward(
         >>> lstm_backward(tape, dy=np.ones_like(y)).x.shape
         (1, 2, 1)
     """
-    options = _call.Options(lengths, reverse, time_major, num_threads, out)
-    y, h, c, tape = _call.forward("lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options)
-    return LSTMOutput(y, h, c), tape
+    return _lstm("lstm_forward", True, x, w_x, w_h, b, h0, c0, lengths, reverse, time_major, num_threads, out)  # type: ignore[return-value]
+
+
+def _lstm(
+    op: str,
+    training: bool,
+    x: ArrayLike,
+    w_x: ArrayLike,
+    w_h: ArrayLike,
+    b: ArrayLike | None,
+    h0: ArrayLike | None,
+    c0: ArrayLike | None,
+    lengths: ArrayLike | None,
+    reverse: bool,
+    time_major: bool,
+    num_threads: int | None,
+    out: Array | None,
+) -> tuple[LSTMOutput, Tape | None]:
+    x, batched = _check.sequence(op, x, time_major)
+    B, T, I = x.shape
+    dtype = x.dtype
+    w_x, w_h, b, H = _check.weights(op, 4, I, w_x, w_h, b, dtype)
+    _check.size(op, B, T, I, H)
+    h0 = _check.state(op, "h0", h0, B, H, dtype, batched)
+    c0 = _check.state(op, "c0", c0, B, H, dtype, batched)
+    valid = None if lengths is None else _check.lengths(op, lengths, B, T, batched)
+    workers = 0 if num_threads is None else _check.num_threads(op, num_threads)
+    shape = sequence_shape(B, T, H, batched, time_major)
+    if out is None:
+        y = target = empty(shape, dtype)
+    else:
+        y = _check.output(op, out, shape, dtype, (x, w_x, w_h, b, h0, c0))
+        target = y if _check.rows(y) is y else empty(shape, dtype)  # the kernel writes contiguous rows
+    h, c = empty((B, H), dtype), empty((B, H), dtype)
+
+    sequence = _plan("lstm", w_x, w_h, b, B, T, I, H, dtype, training, reverse, valid, workers)
+    sequence.forward(x, h0, c0, batch_major(target, batched, time_major), h, c)
+
+    if target is not y:
+        y[...] = target
+    tape = Tape("lstm", sequence, x, h0, c0, H, batched, time_major) if training else None
+    return LSTMOutput(y, h, c) if batched else LSTMOutput(y, h[0], c[0]), tape
+
+
+def _plan(
+    cell: str,
+    w_x: Array,
+    w_h: Array,
+    b: Array | None,
+    B: int,
+    T: int,
+    I: int,
+    H: int,
+    dtype: _check.Dtype,
+    training: bool,
+    reverse: bool,
+    lengths: Array | None,
+    num_threads: int,
+) -> Any:
+    """A sequence on freshly packed weights; the one place where functions on arrays make either."""
+    weights = _core.Weights(cell, I, H, dtype, training)
+    weights.pack(w_x, w_h, b)
+    return _core.Sequence(weights, B, T, training=training, reverse=reverse, lengths=lengths, num_threads=num_threads)
 
 
 def lstm_backward(
@@ -153,4 +224,33 @@ def lstm_backward(
         >>> lstm_backward(tape, dh=np.ones((1, 1))).b.round(4).tolist()
         [0.0894, 0.024, 0.1542, 0.1559]
     """
-    return LSTMGrads(*_call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc))
+    op = "lstm_backward"
+    if not isinstance(tape, Tape) or tape.cell != "lstm":
+        got = f"one of {tape.cell}_forward" if isinstance(tape, Tape) else type(tape).__name__
+        raise TypeError(f"{op}: expected a tape from lstm_forward, got {got}")
+    B, T, I, H = tape.shape
+    batched, time_major, dtype = tape.batched, tape.time_major, tape.dtype
+    dy = _check.like_output(op, "dy", dy, sequence_shape(B, T, H, batched, time_major), dtype)
+    dh = _check.state(op, "dh", dh, B, H, dtype, batched)
+    dc = _check.state(op, "dc", dc, B, H, dtype, batched)
+
+    dx = empty(sequence_shape(B, T, I, batched, time_major), dtype)
+    dw_x, dw_h, db = empty((I, 4 * H), dtype), empty((H, 4 * H), dtype), empty((4 * H,), dtype)
+    dh0, dc0 = empty((B, H), dtype), empty((B, H), dtype)
+    tape.take(op).backward(
+        tape.x,
+        None if dy is None else batch_major(dy, batched, time_major),
+        dh,
+        dc,
+        batch_major(dx, batched, time_major),
+        dw_x,
+        dw_h,
+        db,
+        dh0,
+        dc0,
+        tape.h0,
+        tape.c0,
+    )
+    if not batched:
+        dh0, dc0 = dh0[0], dc0[0]
+    return LSTMGrads(dx, dw_x, dw_h, db, dh0, dc0)
