@@ -2,7 +2,7 @@
 
 Everything is reached from here (`import lstm_fast as lf`) and loaded at first use, so that the import is free:
 
-    lf.lstm, lf.lstm_forward, lf.lstm_backward      functions on arrays
+    lf.lstm, lf.lstm_forward, lf.lstm_backward      functions on arrays; gru and rnn likewise
     lf.layers, lf.models, lf.optimizers, ...        Keras' words: Sequential, Model, LSTM, Dense, fit, predict
     lf.set_num_threads, lf.threads, lf.show_versions
 """
@@ -44,7 +44,8 @@ _MODULES = frozenset(
 _NAMES = {
     name: module
     for module, names in {
-        "lstm_fast.functional": "LSTMGrads LSTMOutput lstm lstm_backward lstm_forward",
+        "lstm_fast.functional": "LSTMGrads LSTMOutput lstm lstm_backward lstm_forward "
+        "GRUGrads GRUOutput gru gru_backward gru_forward RNNGrads RNNOutput rnn rnn_backward rnn_forward",
         "lstm_fast._threads": "get_num_threads set_num_threads threads",
         "lstm_fast.streaming": "Stream",
         "lstm_fast.versions": "show_versions",
@@ -70,17 +71,37 @@ if TYPE_CHECKING:
         utils,
     )
     from lstm_fast._threads import get_num_threads, set_num_threads, threads
-    from lstm_fast.functional import LSTMGrads, LSTMOutput, lstm, lstm_backward, lstm_forward
+    from lstm_fast.functional import (
+        GRUGrads,
+        GRUOutput,
+        LSTMGrads,
+        LSTMOutput,
+        RNNGrads,
+        RNNOutput,
+        gru,
+        gru_backward,
+        gru_forward,
+        lstm,
+        lstm_backward,
+        lstm_forward,
+        rnn,
+        rnn_backward,
+        rnn_forward,
+    )
     from lstm_fast.layers import Input, Layer
     from lstm_fast.models import Model, Sequential, load_model
     from lstm_fast.streaming import Stream
 
 __all__ = [
+    "GRUGrads",
+    "GRUOutput",
     "Input",
     "LSTMGrads",
     "LSTMOutput",
     "Layer",
     "Model",
+    "RNNGrads",
+    "RNNOutput",
     "Sequential",
     "Stream",
     "activations",
@@ -88,6 +109,9 @@ __all__ = [
     "config",
     "functional",
     "get_num_threads",
+    "gru",
+    "gru_backward",
+    "gru_forward",
     "initializers",
     "layers",
     "load_model",
@@ -99,6 +123,9 @@ __all__ = [
     "models",
     "optimizers",
     "reference",
+    "rnn",
+    "rnn_backward",
+    "rnn_forward",
     "set_num_threads",
     "show_versions",
     "threads",

@@ -81,21 +81,22 @@ def sequence(op: str, x: ArrayLike, time_major: bool) -> tuple[Array, bool]:
 
 
 def weights(
-    op: str, gates: int, I: int, w_x: ArrayLike, w_h: ArrayLike, b: ArrayLike | None, dtype: Dtype
+    op: str, gates: int, I: int, w_x: ArrayLike, w_h: ArrayLike, b: ArrayLike | None, dtype: Dtype, biases: int = 1
 ) -> tuple[Array, Array, Array | None, int]:
-    """w_x (I, gates*H), w_h (H, gates*H), b (gates*H) or None, C-contiguous, and H."""
+    """w_x (I, gates*H), w_h (H, gates*H), b (gates*H) or None, C-contiguous, and H. biases 2: b may be (2, gates*H)."""
     w_x = packed(op, "w_x", w_x, dtype)
     w_h = packed(op, "w_h", w_h, dtype)
     if b is not None:
         b = packed(op, "b", b, dtype)
     H = len(w_h) if w_h.ndim else 0
     G = gates * H
-    if w_x.shape != (I, G) or w_h.shape != (H, G) or (b is not None and b.shape != (G,)) or H == 0:
-        raise ValueError(_weights_message(op, gates, I, w_x, w_h, b))
+    good_b = b is None or b.shape == (G,) or (biases == 2 and b.shape == (2, G))
+    if w_x.shape != (I, G) or w_h.shape != (H, G) or not good_b or H == 0:
+        raise ValueError(_weights_message(op, gates, I, w_x, w_h, b, biases))
     return w_x, w_h, b, H
 
 
-def _weights_message(op: str, gates: int, I: int, w_x: Array, w_h: Array, b: Array | None) -> str:
+def _weights_message(op: str, gates: int, I: int, w_x: Array, w_h: Array, b: Array | None, biases: int) -> str:
     columns = f"{gates}H" if gates > 1 else "H"
     if w_h.ndim == 2 and w_h.shape[1] == gates * w_h.shape[0]:
         H = w_h.shape[0]
@@ -113,6 +114,8 @@ def _weights_message(op: str, gates: int, I: int, w_x: Array, w_h: Array, b: Arr
             fix = "; transpose it if it comes from PyTorch" if a.shape == want[::-1] else ""
             return f"{op}: expected {name} of shape {letters} = {want}, got {a.shape}{fix}"
     assert b is not None
+    if biases == 2:
+        return f"{op}: expected b of shape (2, {columns}) = {(2, G)} (b_x, b_h) or ({columns},) = {(G,)}, got {b.shape}"
     fix = "; PyTorch keeps two biases: pass b_ih + b_hh" if b.size == 2 * G else ""
     return f"{op}: expected b of shape ({columns},) = {(G,)}, got {b.shape}{fix}"
 

@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 _Array = np.ndarray[Any, Any]
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike | None = None) -> _Array: ...
+
 @final
 class Weights:
     # cell 'lstm': gates i f g o, w_x (I,4H), w_h (H,4H), b (4H); states h and c

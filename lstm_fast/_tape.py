@@ -8,12 +8,12 @@ from lstm_fast._check import Array
 
 
 class Tape:
-    """What `lstm_backward` needs of one `lstm_forward`; used once.
+    """What `<cell>_backward` needs of one `<cell>_forward`; used once.
 
     It keeps x, h0 and c0 by reference where they were not copied: leave them unchanged until backward has run.
     """
 
-    __slots__ = ("_sequence", "batched", "c0", "cell", "dtype", "h0", "shape", "time_major", "x")
+    __slots__ = ("_sequence", "batched", "c0", "cell", "dtype", "h0", "one_bias", "shape", "time_major", "x")
 
     def __init__(
         self,
@@ -25,12 +25,14 @@ class Tape:
         H: int,
         batched: bool,
         time_major: bool,
+        one_bias: bool = True,
     ) -> None:
         self.cell = cell
         self.x, self.h0, self.c0 = x, h0, c0
         self.dtype = x.dtype
         self.shape = (*x.shape, H)  # B, T, I, H
         self.batched, self.time_major = batched, time_major
+        self.one_bias = one_bias  # db has one row, (GH)
         self._sequence = [sequence]
 
     @property

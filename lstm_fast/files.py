@@ -31,7 +31,7 @@ def write(op: str, path: str | os.PathLike[str], tensors: dict[str, Array], sett
     from safetensors.numpy import save
 
     text = json.dumps({"format": FORMAT, "version": VERSION, **settings}, sort_keys=True, allow_nan=False)
-    data = save({name: np.ascontiguousarray(a) for name, a in tensors.items()}, metadata={FORMAT: text})
+    data = save({name: np.require(a, requirements="C") for name, a in tensors.items()}, metadata={FORMAT: text})
     target = os.path.abspath(os.fspath(path))
     if os.path.isdir(target):
         raise IsADirectoryError(f"{op}: expected a file name, {target} is a folder")

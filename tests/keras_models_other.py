@@ -55,6 +55,35 @@ def merged(k: Any) -> Any:
     return k.models.Model([x, z], m.Dense(2)(m.ELU()(m.ReLU(max_value=1.5, negative_slope=0.1)(pooled))))
 
 
+def attention(kind: str, **options: Any) -> Callable[[Any], Any]:
+    """Queries over masked words: a decoder that looks at its source."""
+
+    def build(k: Any) -> Any:
+        m = k.layers
+        source, target = m.Input((7,)), m.Input((4,))
+        words = m.Embedding(V, 6, mask_zero=True, embeddings_initializer="glorot_uniform")
+        values, queries = m.Dense(6, activation="tanh")(words(source)), words(target)
+        y = getattr(m, kind)(**options)([queries, values])
+        return k.models.Model([source, target], m.Dense(2)(m.GlobalAveragePooling1D()(y)))
+
+    return build
+
+
+def heads(**call: Any) -> Callable[[Any], Any]:
+    """Heads over masked words, then over themselves without a look ahead. Keras on JAX refuses such masks."""
+
+    def build(k: Any) -> Any:
+        m = k.layers
+        source, target = m.Input((7,)), m.Input((4, 6))
+        words = m.Embedding(V, 5, mask_zero=True, embeddings_initializer="glorot_uniform", trainable=False)
+        y = m.MultiHeadAttention(2, 3, value_dim=4)(target, words(source), **call)
+        y = m.LayerNormalization()(m.Add()([target, y[0] if call.get("return_attention_scores") else y]))
+        y = m.MultiHeadAttention(3, 2, use_bias=False)(y, y, use_causal_mask=True)
+        return k.models.Model([source, target], m.Dense(2)(m.Flatten()(y)))
+
+    return build
+
+
 def own(loss: Callable[[Any], Any], *metrics: Callable[[Any], Any], **options: Any) -> Any:
     def arguments(k: Any) -> dict[str, Any]:
         made = [m if isinstance(m, str) else m(k.metrics) for m in metrics]
@@ -64,6 +93,7 @@ def own(loss: Callable[[Any], Any], *metrics: Callable[[Any], Any], **options: A
 
 
 WORDS: Any = (("tokens", V, 7),)
+PAIR: Any = (("tokens", V, 7), ("tokens", V, 4))
 
 CASES = {
     "embedding": Case(
@@ -109,6 +139,16 @@ CASES = {
         ("real", (2,)),
     ),
     "merged": Case(merged, settings("mse", **LR), ((4, 3), (5, 3)), ("real", (2,))),
+    "attention": Case(attention("Attention"), settings("mse", **LR), PAIR, ("real", (2,))),
+    "attention scaled": Case(attention("Attention", use_scale=True), settings("mse", **LR), PAIR, ("real", (2,))),
+    "attention concat": Case(
+        attention("Attention", use_scale=True, score_mode="concat"), settings("mse", **LR), PAIR, ("real", (2,))
+    ),
+    "additive attention": Case(attention("AdditiveAttention"), settings("mse", **LR), PAIR, ("real", (2,))),
+    "heads": Case(heads(), settings("mse", **LR), (("tokens", V, 7), (4, 6)), ("real", (2,))),
+    "heads scores": Case(
+        heads(return_attention_scores=True), settings("mse", **LR), (("tokens", V, 7), (4, 6)), ("real", (2,))
+    ),
     "binary logits": Case(
         classifier("linear", 1),
         own(lambda m: m.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)),

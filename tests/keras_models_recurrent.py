@@ -60,6 +60,15 @@ def stateful(k: Any) -> Any:
     )
 
 
+def active(k: Any) -> Any:
+    """Penalties on outputs, states included."""
+    m, L2 = k.layers, k.regularizers.L2
+    x = m.Input((5, 3))
+    y, h, _ = m.LSTM(4, return_sequences=True, return_state=True, activity_regularizer=L2(0.02))(x)
+    y = m.Bidirectional(m.LSTM(3, activity_regularizer="l1"))(y)
+    return k.models.Model(x, m.Dense(2, activity_regularizer="l1")(m.Concatenate()([y, h])))
+
+
 CASES = {
     "masked": Case(
         masked(lambda k: k.layers.LSTM(7), False), settings("mse", **LR), ((6, 3),), ("real", (2,)), masked=True
@@ -112,5 +121,6 @@ CASES = {
     },
     "two ways": Case(two_ways, settings("mse", **LR), ((5, 3),), ("real", (5, 2))),
     "cells": Case(cells, settings("mse", **LR), ((5, 3),), ("real", (2,))),
+    "activity": Case(active, settings("mse", **LR), ((5, 3),), ("real", (2,))),
     "stateful": Case(stateful, settings("mse", **LR), ((4, 3),), ("real", (1,))),
 }

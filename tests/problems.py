@@ -1,4 +1,4 @@
-"""Random LSTM problems: all dimensions different, data never zeros or ones."""
+"""Random problems of every cell: all dimensions different, data never zeros or ones."""
 
 from __future__ import annotations
 
@@ -13,41 +13,46 @@ from lstm_fast import functional, reference
 
 Array = np.ndarray[Any, Any]
 INPUTS = ("x", "w_x", "w_h", "b", "h0", "c0")
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
 @dataclass
 class Problem:
-    """The six inputs of one call in batch-major layout, and the gradients of its three outputs."""
+    """The inputs of one call in batch-major layout, and the gradients of its outputs; c0 and dc only for an LSTM."""
 
     x: Array
     w_x: Array
     w_h: Array
     b: Array
     h0: Array
-    c0: Array
     dy: Array
     dh: Array
-    dc: Array
+    c0: Any = None
+    dc: Any = None
     options: dict[str, Any] = field(default_factory=dict)
+    cell: str = "lstm"
 
     @property
     def inputs(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in INPUTS}
+        return {name: getattr(self, name) for name in INPUTS if getattr(self, name) is not None}
 
     def astype(self, dtype: Any) -> Problem:
         arrays = {n: a.astype(dtype) for n, a in vars(self).items() if isinstance(a, np.ndarray)}
-        return Problem(**arrays, options=self.options)
+        return Problem(**arrays, options=self.options, cell=self.cell)
 
     def rows(self, which: slice) -> Problem:
         """A part of the batch."""
-        part = {n: getattr(self, n)[which] for n in ("x", "h0", "c0", "dy", "dh", "dc")}
+        names = ("x", "h0", "c0", "dy", "dh", "dc")
+        part = {n: getattr(self, n)[which] for n in names if getattr(self, n) is not None}
         options = dict(self.options)
         if "lengths" in options:
             options["lengths"] = np.asarray(options["lengths"])[which]
-        return Problem(w_x=self.w_x, w_h=self.w_h, b=self.b, **part, options=options)
+        return Problem(w_x=self.w_x, w_h=self.w_h, b=self.b, **part, options=options, cell=self.cell)
 
 
-def make(B: int, T: int, I: int, H: int, dtype: Any = np.float64, seed: int = 0, **options: Any) -> Problem:
+def make(
+    B: int, T: int, I: int, H: int, dtype: Any = np.float64, seed: int = 0, *, cell: str = "lstm", **options: Any
+) -> Problem:
     """RandomState: its stream is frozen, so that stored hashes stay valid."""
     random = np.random.RandomState(seed + 1000 * B + 100 * T + 10 * I + H)
 
@@ -55,17 +60,19 @@ def make(B: int, T: int, I: int, H: int, dtype: Any = np.float64, seed: int = 0,
         return (scale * (2 * random.random_sample(shape) - 1)).astype(dtype)
 
     s = 1.5 / np.sqrt(I + H)
+    G, memory = GATES[cell], cell == "lstm"
     return Problem(
         x=draw(B, T, I, scale=2.0),
-        w_x=draw(I, 4 * H, scale=s),
-        w_h=draw(H, 4 * H, scale=s),
-        b=draw(4 * H),
+        w_x=draw(I, G * H, scale=s),
+        w_h=draw(H, G * H, scale=s),
+        b=draw(2, G * H) if cell == "gru" else draw(G * H),
         h0=draw(B, H),
-        c0=draw(B, H, scale=2.0),
+        c0=draw(B, H, scale=2.0) if memory else None,
         dy=draw(B, T, H),
         dh=draw(B, H),
-        dc=draw(B, H),
+        dc=draw(B, H) if memory else None,
         options=options,
+        cell=cell,
     )
 
 
@@ -73,9 +80,10 @@ def run(p: Problem, module: Any = functional, gradients: bool = True, **more: An
     """Outputs y h c and, with `gradients`, dx dw_x dw_h db dh0 dc0, by name."""
     options = {**p.options, **more}
     if not gradients:
-        return dict(module.lstm(**p.inputs, **options)._asdict())
-    output, tape = module.lstm_forward(**p.inputs, **options)
-    grads = module.lstm_backward(tape, p.dy, p.dh, p.dc)
+        return dict(getattr(module, p.cell)(**p.inputs, **options)._asdict())
+    output, tape = getattr(module, f"{p.cell}_forward")(**p.inputs, **options)
+    given = {n: getattr(p, n) for n in ("dy", "dh", "dc") if getattr(p, n) is not None}
+    grads = getattr(module, f"{p.cell}_backward")(tape, **given)
     return {**output._asdict(), **{f"d{name}": g for name, g in grads._asdict().items()}}
 
 

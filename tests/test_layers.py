@@ -196,7 +196,7 @@ def test_legacy_arguments() -> None:
         (lambda: LSTM(3, dtype="float16"), ValueError, "expected dtype 'float32' or 'float64', got 'float16'"),
         (lambda: LSTM(3, activation="nonsense"), ValueError, "unknown activation 'nonsense'"),
         (lambda: LSTM(3, kernel_initializer="nonsense"), ValueError, "unknown initialiser 'nonsense'"),
-        (lambda: LSTM(3, activity_regularizer="l2"), ValueError, "activity_regularizer is not supported"),
+        (lambda: LSTM(3, activity_regularizer="nonsense"), ValueError, "regularizers: expected L1, L2, L1L2"),
         (lambda: Dropout(1.5), ValueError, r"rate in \[0, 1\], got 1.5"),
         (lambda: LSTM(3)(np.zeros((2, 3, 4)), initial_state=np.zeros((2, 3))), ValueError, r"two arrays \[h, c\]"),
         (

@@ -3,13 +3,13 @@
 Each is called on an array (it computes and returns an array) or on a symbolic tensor (it becomes part of a graph).
 """
 
+from lstm_fast.layers.attention import AdditiveAttention, Attention
 from lstm_fast.layers.base import Layer
 from lstm_fast.layers.bidirectional import Bidirectional
-from lstm_fast.layers.cells import LSTMCell
 from lstm_fast.layers.dense import Dense
 from lstm_fast.layers.embedding import Embedding
 from lstm_fast.layers.input import Input, InputLayer
-from lstm_fast.layers.lstm import LSTM
+from lstm_fast.layers.lstm import LSTM, LSTMCell
 from lstm_fast.layers.masking import Masking
 from lstm_fast.layers.merging import (
     Add,
@@ -29,6 +29,7 @@ from lstm_fast.layers.merging import (
     multiply,
     subtract,
 )
+from lstm_fast.layers.multi_head_attention import MultiHeadAttention
 from lstm_fast.layers.noise import GaussianDropout, GaussianNoise
 from lstm_fast.layers.normalization import BatchNormalization, LayerNormalization
 from lstm_fast.layers.pooling import GlobalAveragePooling1D, GlobalMaxPooling1D
@@ -45,6 +46,8 @@ __all__ = [
     "RNN",
     "Activation",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "BatchNormalization",
     "Bidirectional",
@@ -68,6 +71,7 @@ __all__ = [
     "Masking",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",

@@ -12,6 +12,7 @@ from lstm_fast import config, constraints, initializers, regularizers
 from lstm_fast.layers.symbolic import Node, Shape, Tensor, is_symbolic
 from lstm_fast.training.data import as_array
 from lstm_fast.training.masks import WithMaskOp, as_mask
+from lstm_fast.training.ops import ActivityOp
 from lstm_fast.training.parameters import Array, Dtype, Parameter, Store
 from lstm_fast.training.plan import Plan, Value
 
@@ -37,6 +38,7 @@ class Layer:
         name: unique in a model; None: from the class.
         dtype: 'float32' or 'float64'; None: `config.floatx()`.
         trainable: whether `fit` changes the weights.
+        activity_regularizer: regularizer(output) / B is part of the loss.
         input_shape: shape without the batch; a Sequential model starts with it (so do batch_input_shape, batch_shape,
             input_dim, input_length, which older programs use).
     """
@@ -59,6 +61,7 @@ class Layer:
         name: str | None = None,
         dtype: Any = None,
         trainable: bool = True,
+        activity_regularizer: Any = None,
         input_shape: Sequence[int | None] | int | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
         batch_shape: Sequence[int | None] | None = None,
@@ -76,6 +79,7 @@ class Layer:
         self.name = config.automatic_name(self.automatic_class_name()) if name is None else name
         self.dtype: Dtype = config.check_dtype(kind, getattr(dtype, "name", dtype))
         self._trainable = bool(trainable)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.own_weights: list[Parameter] = []
         self.nodes: list[Node] = []
@@ -113,6 +117,10 @@ class Layer:
         """Adds this layer to a plan."""
         raise NotImplementedError
 
+    def call_shapes(self, shapes: Sequence[Shape], arguments: dict[str, Any]) -> list[Shape]:
+        """`output_shapes` of a call with these arguments."""
+        return self.output_shapes(*shapes)
+
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask (B,T) of the output for arrays, given the mask of the input; None: every step counts."""
         return mask if self.supports_masking else None
@@ -120,6 +128,8 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, as JSON can hold them."""
         settings: dict[str, Any] = {"name": self.name, "dtype": self.dtype.name, "trainable": self.trainable}
+        if self.activity_regularizer is not None:
+            settings["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if self.first_shape is not None:
             settings["batch_input_shape"] = list(self.first_shape)
         return settings
@@ -242,18 +252,18 @@ class Layer:
         """Keras' name of a call."""
         return self(*inputs, **arguments)
 
-    def call_on(self, parts: list[Any], mask: Any, training: bool) -> Any:
+    def call_on(self, parts: list[Any], mask: Any, training: bool, **arguments: Any) -> Any:
         """A call on separated inputs: on symbolic ones a node, on arrays their outputs. mask: of the first input, or a
-        list of one (or None) for each."""
+        list of one (or None) for each. arguments: of `add_ops`, as JSON can hold them."""
         masks = list(mask) if isinstance(mask, list | tuple) and len(parts) > 1 else [mask]
         if len(masks) > len(parts):
             raise ValueError(f"{self.label}: expected at most one mask per input ({len(parts)}), got {len(masks)}")
         masked = [k for k, m in enumerate(masks) if m is not None]
         if not is_symbolic(parts):
-            return self.compute(parts, training, masks=masks if masked else ())
+            return self.compute(parts, training, masks=masks if masked else (), **arguments)
         if not masked:
-            return self.connect(parts)
-        return self.connect_masked([*parts, *(masks[k] for k in masked)], masked=masked)
+            return self.connect(parts, **arguments)
+        return self.connect_masked([*parts, *(masks[k] for k in masked)], masked=masked, **arguments)
 
     def input_types(self, count: int) -> list[Dtype]:
         """The dtype that each of `count` inputs is converted to."""
@@ -286,7 +296,7 @@ class Layer:
             if not isinstance(x, Tensor):
                 raise TypeError(f"{self.label}: expected symbolic tensors only, got {type(x).__name__}")
         shapes = [x.shape for x in parts]
-        outputs = self.output_shapes(*shapes)
+        outputs = self.call_shapes(shapes, arguments)
         self.ensure_built(shapes)
         node = Node(self, inputs, outputs, self.dtype.name, arguments)
         self.nodes.append(node)
@@ -301,7 +311,16 @@ class Layer:
             op = WithMaskOp(parts[k], given)
             plan.add(op)
             parts[k] = op.outputs[0]
-        return self.add_ops(plan, parts, **arguments)
+        return self.regularised(plan, self.add_ops(plan, parts, **arguments))
+
+    def regularised(self, plan: Plan, outputs: list[Value]) -> list[Value]:
+        """The outputs, with their penalty as part of the loss."""
+        if self.activity_regularizer is None:
+            return outputs
+        ops = [ActivityOp(plan, v, self.activity_regularizer) for v in outputs]
+        for op in ops:
+            plan.add(op)
+        return [op.outputs[0] for op in ops]
 
     def compute(self, inputs: list[Any], training: bool, masks: Sequence[Any] = (), **arguments: Any) -> Any:
         """The outputs for arrays and the masks of the first of them, through a plan kept per shape and thread."""
@@ -310,11 +329,11 @@ class Layer:
         arrays = [as_array(self.label, "inputs", x, t) for x, t in zip(inputs, types, strict=True)]
         shapes = [a.shape for a in arrays]
         marks = [None if m is None else as_mask(self.label, m, s) for m, s in zip(masks, shapes, strict=False)]
-        key = (training, *shapes, *(m is not None and m.ndim for m in marks))
+        key = (training, *shapes, *(m is not None and m.ndim for m in marks), *sorted(arguments.items()))
         plans = self._local.plans
         plan = plans.get(key)
         if plan is None:
-            self.output_shapes(*shapes)
+            self.call_shapes(shapes, arguments)
             self.ensure_built(shapes)
             plan = Plan(self.dtype, training)
             plan.inputs = [Value(a) for a in arrays]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from lstm_fast import regularizers
 from lstm_fast.layers.base import REGISTRY, Layer
 from lstm_fast.layers.recurrent_op import RecurrentOp
 from lstm_fast.layers.rnn import RNN, flat
@@ -123,15 +124,20 @@ class Bidirectional(Layer):
         read, run, before = first.runs(plan, x, states[:half])
         other_read, other, other_before = second.runs(plan, x, states[half:])
         concat = self.merge_mode == "concat"
-        groups = [(x, [run, other])] if read is other_read else [(read, [run]), (other_read, [other])]
+        alike = regularizers.serialize(first.activity_regularizer) == regularizers.serialize(
+            second.activity_regularizer
+        )
+        together = read is other_read and alike
+        groups = [(first, x, [run, other])] if together else [(first, read, [run]), (second, other_read, [other])]
         outputs: list[Value] = []
         after: list[Value] = []
-        for at, runs in groups:
+        for layer, at, runs in groups:
             op = RecurrentOp(plan, at, runs, sequences=self.return_sequences, states=self.return_state,
                              flip=first.go_backwards, concat=concat and len(runs) == 2)  # fmt: skip
             plan.add(op)
-            outputs += op.outputs[: op.count]
-            after += op.outputs[op.count :]
+            made = layer.regularised(plan, list(op.outputs))
+            outputs += made[: op.count]
+            after += made[op.count :]
         n = len(run.last)
         after = [*before, *after[:n], *other_before, *after[n:]] if self.return_state else []
         return [*self._merged(plan, outputs), *after]

@@ -30,6 +30,7 @@ class Cell(Layer):
     kind: ClassVar[str]  # what the kernels call it
     gates: ClassVar[int]
     state_names: ClassVar[tuple[str, ...]] = ("h",)
+    kernel_activations: ClassVar[dict[str, tuple[str, ...]]]  # argument -> those that the kernels compute
     inputs_max: ClassVar[int | None] = 3
     transient: ClassVar[frozenset[str]] = frozenset({"_local", "_packed"})
     _packed: tuple[int, Any] = (0, None)  # store version, _core.Weights; replaced as one
@@ -52,6 +53,9 @@ class Cell(Layer):
         for name in self.argument_names:
             setattr(self, name, self._settled(name, given[name]))
         self._refuse(bool(self.recurrent_dropout), f"recurrent_dropout={self.recurrent_dropout}", "0")
+        for name, known in self.kernel_activations.items():
+            value = getattr(self, name)
+            self._refuse(value not in known, f"{name}={value!r}", " or ".join(map(repr, known)))
         self.rng = new_generator(given["seed"]) if self.dropout or self.recurrent_dropout else None
 
     def _settled(self, name: str, value: Any) -> Any:
@@ -196,64 +200,3 @@ class Cell(Layer):
             value = getattr(self, name)
             out[name] = value if module is None else module.serialize(value)
         return out
-
-
-class LSTMCell(Cell):
-    """One step of an LSTM: x (B,I), [h, c] (B,H) each -> h', [h', c'].
-
-        i, f, o = sigmoid(x w_x + h w_h + b)    g = tanh(...)    c' = f*c + i*g    h' = o*tanh(c')
-
-    Args: as `LSTM`.
-
-    Raises:
-        ValueError: shapes that do not fit, an unknown or unsupported option.
-
-    Source:
-        Hochreiter & Schmidhuber 1997; Gers et al. 2000.
-
-    Example:
-        >>> import numpy as np
-        >>> y, (h, c) = LSTMCell(3)(np.ones((2, 4)), [np.zeros((2, 3)), np.zeros((2, 3))])
-        >>> y.shape, c.shape
-        ((2, 3), (2, 3))
-    """
-
-    kind: ClassVar[str] = "lstm"
-    gates: ClassVar[int] = 4
-    state_names: ClassVar[tuple[str, ...]] = ("h", "c")
-
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(locals(), **kwargs)
-        self._refuse(self.activation != "tanh", f"activation={self.activation!r}", "'tanh'")
-        gate = self.recurrent_activation
-        self._refuse(gate != "sigmoid", f"recurrent_activation={gate!r}", "'sigmoid'")
-
-    activation: str
-    recurrent_activation: str
-    unit_forget_bias: bool
-
-    def first_bias(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        b = super().first_bias(shape, dtype)
-        if self.unit_forget_bias:
-            b[self.units : 2 * self.units] = 1
-        return b

@@ -10,6 +10,7 @@ from lstm_fast import _core, activations, constraints, initializers, regularizer
 from lstm_fast.layers.base import Layer
 from lstm_fast.layers.symbolic import Shape
 from lstm_fast.training.ops import ActivationOp
+from lstm_fast.training.parameters import Parameter
 from lstm_fast.training.plan import Op, Plan, Value
 
 
@@ -47,11 +48,9 @@ class Dense(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
             raise ValueError(f"{self.label}: expected units as an integer >= 1, got {units!r}")
-        if activity_regularizer is not None:
-            raise ValueError(f"{self.label}: activity_regularizer is not supported yet; supported is None")
         self.units, self.use_bias = int(units), bool(use_bias)
         self.activation = activations.get(activation)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -85,8 +84,9 @@ class Dense(Layer):
     def add_ops(self, plan: Plan, inputs: list[Value], **arguments: Any) -> list[Value]:
         (x,) = inputs
         y = plan.value((*x.shape[:-1], self.units), mask=x.mask)
-        plan.add(DenseOp(self, plan, x, y))
-        if self.activation in activations.NATIVE:
+        native = self.activation in activations.NATIVE
+        plan.add(DenseOp(plan, x, y, self.kernel, self.bias, self.activation if native else "linear"))
+        if native:
             return [y]
         z = plan.value(y.shape, mask=x.mask)
         plan.add(ActivationOp(self.activation, y, z))
@@ -108,15 +108,28 @@ class Dense(Layer):
 
 
 class DenseOp(Op):
-    """y = activation(x w + b); backward overwrites the gradient of y with the one before the activation."""
+    """y = activation(x w + b); backward overwrites the gradient of y with the one before the activation.
 
-    def __init__(self, layer: Dense, plan: Plan, x: Value, y: Value) -> None:
-        super().__init__([x], [y], layer.weights)
-        rows = int(np.prod(x.shape[:-1]))
-        native = layer.activation if layer.activation in activations.NATIVE else "linear"
-        training = plan.asks_gradient([x], layer.weights)
-        self.native = _core.Dense(rows, x.shape[-1], layer.units, plan.dtype, native, training)
-        self.x, self.y, self.w, self.b = x, y, layer.kernel, layer.bias
+    x (...,I), where the last `inner` axes make I; w, b and y may have more axes than one for the O outputs.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        x: Value,
+        y: Value,
+        w: Parameter,
+        b: Parameter | None,
+        activation: str = "linear",
+        inner: int = 1,
+    ) -> None:
+        parameters = [p for p in (w, b) if p is not None]
+        super().__init__([x], [y], parameters)
+        lead = len(x.shape) - inner
+        rows, I, O = (int(np.prod(part)) for part in (x.shape[:lead], x.shape[lead:], y.shape[lead:]))
+        training = plan.asks_gradient([x], parameters)
+        self.native = _core.Dense(rows, I, O, plan.dtype, activation, training)
+        self.x, self.y, self.w, self.b = x, y, w, b
         self.frozen, self.packed = plan.frozen, False
 
     def forward(self) -> None:

@@ -53,12 +53,10 @@ class Embedding(Layer):
         length = kwargs.pop("input_length", None)
         if length is not None and kwargs.get("input_shape") is None:
             kwargs["input_shape"] = (length,) if isinstance(length, int | np.integer) else tuple(length)
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         for name, n in (("input_dim", input_dim), ("output_dim", output_dim)):
             if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
                 raise ValueError(f"{self.label}: expected {name} as an integer >= 1, got {n!r}")
-        if activity_regularizer is not None:
-            raise ValueError(f"{self.label}: activity_regularizer is not supported yet; supported is None")
         self.input_dim, self.output_dim, self.mask_zero = int(input_dim), int(output_dim), bool(mask_zero)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)

@@ -1,11 +1,72 @@
-"""LSTM: the layer around the fused kernels."""
+"""LSTM: the cell, and the layer around the fused kernels."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lstm_fast.layers.cells import Cell, LSTMCell
+from lstm_fast.layers.cells import Cell
 from lstm_fast.layers.rnn import Recurrent
+from lstm_fast.training.parameters import Array
+
+
+class LSTMCell(Cell):
+    """One step of an LSTM: x (B,I), [h, c] (B,H) each -> h', [h', c'].
+
+        i, f, o = sigmoid(x w_x + h w_h + b)    g = tanh(...)    c' = f*c + i*g    h' = o*tanh(c')
+
+    Args: as `LSTM`.
+
+    Raises:
+        ValueError: shapes that do not fit, an unknown or unsupported option.
+
+    Source:
+        Hochreiter & Schmidhuber 1997; Gers et al. 2000.
+
+    Example:
+        >>> import numpy as np
+        >>> y, (h, c) = LSTMCell(3)(np.ones((2, 4)), [np.zeros((2, 3)), np.zeros((2, 3))])
+        >>> y.shape, c.shape
+        ((2, 3), (2, 3))
+    """
+
+    kind: ClassVar[str] = "lstm"
+    gates: ClassVar[int] = 4
+    state_names: ClassVar[tuple[str, ...]] = ("h", "c")
+    kernel_activations: ClassVar[dict[str, tuple[str, ...]]] = {
+        "activation": ("tanh",),
+        "recurrent_activation": ("sigmoid",),
+    }
+
+    unit_forget_bias: bool
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(locals(), **kwargs)
+
+    def first_bias(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        b = super().first_bias(shape, dtype)
+        if self.unit_forget_bias:
+            b[self.units : 2 * self.units] = 1
+        return b
 
 
 class LSTM(Recurrent):

@@ -83,9 +83,7 @@ class RNN(Layer):
             kwargs.pop(hint, None)
         kwargs.setdefault("zero_output_for_mask", given.get("zero_output_for_mask", False))
         given = {**given, "zero_output_for_mask": kwargs.pop("zero_output_for_mask")}
-        super().__init__(**kwargs)
-        if given.get("activity_regularizer") is not None:
-            raise ValueError(f"{self.label}: activity_regularizer is not supported yet; supported is None")
+        super().__init__(**{"activity_regularizer": given.get("activity_regularizer"), **kwargs})
         for name in SEQUENCE:
             setattr(self, name, bool(given[name]))
         self.states: list[Array] | None = None  # (B,H) each, of the last batch, when stateful

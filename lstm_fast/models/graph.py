@@ -81,9 +81,8 @@ class Graph:
         known = {id(t): s for t, s in zip(self.inputs, inputs, strict=True)}
         numbers = 0
         for node in self.nodes:
-            for t, shape in zip(
-                node.outputs, node.layer.output_shapes(*(known[id(t)] for t in node.data_inputs)), strict=True
-            ):
+            shapes = node.layer.call_shapes([known[id(t)] for t in node.data_inputs], node.arguments)
+            for t, shape in zip(node.outputs, shapes, strict=True):
                 known[id(t)] = shape
                 numbers += int(np.prod([n or 1 for n in shape]))
         return [known[id(t)] for t in self.outputs], numbers

@@ -46,6 +46,32 @@ class DropoutOp(Op):
         np.multiply(self.outputs[0].grad, self.scale, out=self.dx[0])
 
 
+class ActivityOp(Op):
+    """y is x, and regularizer(x) / B is part of the loss."""
+
+    penalises = True
+
+    def __init__(self, plan: Plan, x: Value, regularizer: Any) -> None:
+        super().__init__([x], [Value(x.array, x.mask)])
+        self.regularizer = regularizer
+        plan.penalties.append(self.penalty)
+
+    def forward(self) -> None:
+        self.outputs[0].array = self.inputs[0].array
+
+    def penalty(self) -> float:
+        x = self.inputs[0].array
+        return float(self.regularizer(x)) / max(1, len(x))
+
+    def backward(self) -> None:
+        x, dx = self.inputs[0].array, self.dx[0]
+        dx.fill(0)
+        self.regularizer.add_gradient(x, dx)
+        dx /= max(1, len(x))
+        if self.outputs[0].grad is not None:
+            dx += self.outputs[0].grad
+
+
 class ReshapeOp(Op):
     """y is x under another shape: no numbers move forward."""
 

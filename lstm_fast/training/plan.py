@@ -43,6 +43,7 @@ class Op:
 
     accumulate = False
     needs_grad = False
+    penalises = False  # part of the loss comes from here: backward runs though nobody used the outputs
     dx: list[Any]
 
     def __init__(self, inputs: Sequence[Value], outputs: Sequence[Value], parameters: Sequence[Parameter] = ()) -> None:
@@ -69,6 +70,7 @@ class Plan:
         self.ops: list[Op] = []
         self.forwards: list[Call] = []
         self.backwards: list[Call] = []
+        self.penalties: list[Callable[[], float]] = []  # numbers that are part of the loss
 
     def value(self, shape: Sequence[int], dtype: Any = None, mask: Value | None = None) -> Value:
         return Value(_core.empty(tuple(shape), self.dtype) if dtype is None else np.empty(shape, dtype), mask)
@@ -96,7 +98,7 @@ class Plan:
         """Allocates gradients and orders the backward calls; the outputs that a loss reads must have their `grad`."""
         written: set[int] = set()
         for op in reversed(self.ops):
-            if not op.needs_grad or all(v.grad is None for v in op.outputs):
+            if not op.needs_grad or (all(v.grad is None for v in op.outputs) and not op.penalises):
                 continue
             op.accumulate = any(id(p) in written for p in op.parameters)
             written.update(map(id, op.parameters))

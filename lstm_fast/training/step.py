@@ -117,7 +117,8 @@ class Step:
             _metric_call(m, plan.outputs[m.k], targets[m.k], weights[m.k]) for m in bound if targets[m.k] is not None
         ]
         self.penalised = [p for p in model.weights if p.trainable and p.regularizer is not None]
-        self.loss: Call = self.terms[0] if len(self.terms) == 1 and not self.penalised else self._total
+        extra = self.penalised or plan.penalties
+        self.loss: Call = self.terms[0] if len(self.terms) == 1 and not extra else self._total
         self.backwards: list[Call] = []
         if training:
             self._bind_backward(model)
@@ -142,6 +143,7 @@ class Step:
 
     def _total(self) -> float:
         total = float(sum(p.regularizer(p.array) for p in self.penalised))
+        total += sum(penalty() for penalty in self.plan.penalties)
         for term in self.terms:
             value = term()
             term.sum += value

@@ -30,19 +30,21 @@ struct Gru {
     // n vectors of cells; sums: [n][z r u][lanes]; x_n: [n][lanes], the sum of n over x alone.
     //   z = sigmoid(sum_z)   r = sigmoid(sum_r)   n = tanh(x_n + r*u)
     //   h' = n + z*(h - n)
-    template <class V, bool Training, class View, class Lanes>
-    static inline void forward(typename V::T *sums, typename V::T *x_n, int n, const View &v, const Place<typename V::T> *cell, Lanes lanes) {
-        using T = typename V::T;
+    template <class V, bool Training, class View>
+    static inline void forward(typename V::T *sums, typename V::T *x_n, const View &v, const Place<typename V::T> *cell, const Batch<V> &batch) {
         constexpr int64_t N = V::N;
         const int64_t H = v.H;
+        const int n = batch.count;
         in_packs<V>(sums, 3 * N, n, Sigmoid());
         in_packs<V>(sums + N, 3 * N, n, Sigmoid());
-        T *q = sums, *x = x_n;
-        for (int k = 0; k < n; ++k, q += 3 * N, x += N) V::store(x, V::fma(V::load(q + N), V::load(q + 2 * N), V::load(x)));
+        for (int k = 0; k < n; ++k) {
+            const typename V::T *const q = sums + k * 3 * N;
+            V::store(x_n + k * N, V::fma(V::load(q + N), V::load(q + 2 * N), V::load(x_n + k * N)));
+        }
         in_packs<V>(x_n, N, n, CellTanh());
-        q = sums, x = x_n;
-        for (int k = 0; k < n; ++k, q += 3 * N, x += N) {
-            const V z = V::load(q), candidate = V::load(x);
+        batch.each([&](int k, auto lanes) LF_LAMBDA {
+            const typename V::T *const q = sums + k * 3 * N;
+            const V z = V::load(q), candidate = V::load(x_n + k * N);
             const V h = V::fma(z, lanes.load(cell[k].h_prev) - candidate, candidate);
             lanes.store(cell[k].h, h);
             if (cell[k].y) lanes.store(cell[k].y, h);
@@ -52,7 +54,7 @@ struct Gru {
                 lanes.store(cell[k].gates + 2 * H, V::load(q + N));
                 lanes.store(cell[k].gates + 3 * H, V::load(q + 2 * N));
             }
-        }
+        });
     }
 
     template <class T> struct Row {

@@ -43,18 +43,18 @@ struct Lstm {
     //   i = sigmoid(z_i)  f = sigmoid(z_f)  g = tanh(z_g)  o = sigmoid(z_o)
     //   c' = f*c + i*g    h' = o*tanh(c')
     // i*g divides once: m / (p (m + 2)) with p = 1/i and g = m / (m + 2). p (m + 2) = Inf gives the 0 that i*g rounds to.
-    template <class V, bool Training, class View, class Lanes>
-    static inline void forward(typename V::T *z, typename V::T *, int n, const View &v, const Place<typename V::T> *cell, Lanes lanes) {
-        using T = typename V::T;
+    template <class V, bool Training, class View>
+    static inline void forward(typename V::T *z, typename V::T *, const View &v, const Place<typename V::T> *cell, const Batch<V> &batch) {
         constexpr int64_t N = V::N;
         const int64_t H = v.H;
+        const int n = batch.count;
         const V one = V::set1(1), two = V::set1(2);
         in_packs<V>(z, 4 * N, n, InverseSigmoid());
         in_packs<V>(z + N, 4 * N, n, InverseSigmoid());
         in_packs<V>(z + 2 * N, 4 * N, n, TanhNumerator());
         in_packs<V>(z + 3 * N, 4 * N, n, Sigmoid());
-        T *q = z;
-        for (int k = 0; k < n; ++k, q += 4 * N) {
+        batch.each([&](int k, auto lanes) LF_LAMBDA {
+            typename V::T *const q = z + k * 4 * N;
             const V p_i = V::load(q), f = one / V::load(q + N), m = V::load(q + 2 * N);
             const V c = V::fma(f, lanes.load(cell[k].c_prev), m / (p_i * (m + two)));
             lanes.store(cell[k].c, c);
@@ -65,14 +65,13 @@ struct Lstm {
                 lanes.store(cell[k].gates + 3 * H, V::load(q + 3 * N));
             }
             V::store(q, c);
-        }
+        });
         in_packs<V>(z, 4 * N, n, CellTanh());
-        q = z;
-        for (int k = 0; k < n; ++k, q += 4 * N) {
-            const V h = V::load(q + 3 * N) * V::load(q);
+        batch.each([&](int k, auto lanes) LF_LAMBDA {
+            const V h = V::load(z + (k * 4 + 3) * N) * V::load(z + k * 4 * N);
             lanes.store(cell[k].h, h);
             if (cell[k].y) lanes.store(cell[k].y, h);
-        }
+        });
     }
 
     template <class T> struct Row {

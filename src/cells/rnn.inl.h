@@ -21,15 +21,15 @@ struct Rnn {
     };
 
     // n vectors of cells; z: [n][lanes].
-    template <class V, bool, class View, class Lanes>
-    static inline void forward(typename V::T *z, typename V::T *, int n, const View &v, const Place<typename V::T> *cell, Lanes lanes) {
-        if (v.a.weights->activation == LF_TANH) in_packs<V>(z, V::N, n, CellTanh());
-        else in_packs<V>(z, V::N, n, [](auto x) LF_LAMBDA { return decltype(x)::max(decltype(x)::zero(), x); });
-        for (int k = 0; k < n; ++k, z += V::N) {
-            const V h = V::load(z);
+    template <class V, bool, class View>
+    static inline void forward(typename V::T *z, typename V::T *, const View &v, const Place<typename V::T> *cell, const Batch<V> &batch) {
+        if (v.a.weights->activation == LF_TANH) in_packs<V>(z, V::N, batch.count, CellTanh());
+        else in_packs<V>(z, V::N, batch.count, [](auto x) LF_LAMBDA { return decltype(x)::max(decltype(x)::zero(), x); });
+        batch.each([&](int k, auto lanes) LF_LAMBDA {
+            const V h = V::load(z + k * V::N);
             lanes.store(cell[k].h, h);
             if (cell[k].y) lanes.store(cell[k].y, h);
-        }
+        });
     }
 
     template <class T> struct Row {

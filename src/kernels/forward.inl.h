@@ -19,21 +19,22 @@ template <class V, class Cell, bool Training> struct Forward {
 
     // Finished sums wait here until there are enough to keep the activations' packs full.
     static constexpr int WAITING = 24;
-    int waiting = 0;
+    int waiting = 0, waiting_whole = 0;  // cells; those before the ones of the last block, which ends inside a vector
     typename Cell::template Place<T> cell[WAITING];
     alignas(64) T z[WAITING * G * V::N];
     alignas(64) T apart[Cell::APART ? WAITING * V::N : 1];  // sums over x of the gate that keeps them apart
 
-    template <class Lanes> void finish(Lanes lanes) {
-        Cell::template forward<V, Training>(z, apart, waiting, v, cell, lanes);
-        waiting = 0;
+    void finish() {
+        if (!waiting) return;
+        Cell::template forward<V, Training>(z, apart, v, cell, Batch<V>{waiting_whole, waiting, {V::mask(v.panel_layout.idle_from)}});
+        waiting = waiting_whole = 0;
     }
 
     // Sums of `rows` of this worker's rows from p0, and `blocks` blocks of units from j (one panel, or two full ones), at step s.
     void tile(int64_t s, int64_t p0, int rows, int64_t j, int blocks) {
         const int64_t I = v.I, unit = j * V::N;
         const int panels = blocks > BLOCKS ? 2 : 1, panel_blocks = blocks / panels;
-        if (waiting + rows * blocks > WAITING) finish(Whole<V>());
+        if (waiting + rows * blocks > WAITING) finish();
         t.z = z + waiting * G * V::N;
         for (int r = 0; r < rows; ++r) {
             const int64_t rank = v.rank(p0 + r), b = v.row(rank);
@@ -45,9 +46,12 @@ template <class V, class Cell, bool Training> struct Forward {
                 if (cell[waiting].y) __builtin_prefetch(cell[waiting].y, 1);
             }
         }
+        const bool tail = j >= v.panel_layout.whole;
+        if (!tail) waiting_whole = waiting;
+        const int panel_vectors = v.panel_layout.panel_vectors(j, panel_blocks);
         for (int q = 0; q < panels; ++q) {
             t.segment[0].panel[q] = v.panels + (j + q * BLOCKS) * v.panel_layout.unit_stride;
-            t.segment[1].panel[q] = t.segment[0].panel[q] + I * panel_blocks * G * V::N;
+            t.segment[1].panel[q] = t.segment[0].panel[q] + I * panel_vectors * V::N;
         }
         t.init = projected ? projected_at(s, v.rank(p0), j) : v.panels + v.panel_layout.bias + j * G * V::N;
         t.init_row = projected ? v.stride * v.panel_layout.blocks * G * V::N : 0;
@@ -55,19 +59,26 @@ template <class V, class Cell, bool Training> struct Forward {
         t.segment[0].count = projected ? 0 : I;
         t.segment[1].count = v.H;
         if constexpr (Cell::APART) set_apart(rows, j, blocks);
-        run(rows, blocks);
+        if (panels == 2) run_tile_pair<V, BLOCKS * G>(t, rows);
+        else run_tile(t, rows, panel_vectors);
+        if (tail && panel_vectors < G) spread_gates(rows);
     }
 
-    void run(int rows, int blocks) {
-        if (blocks > BLOCKS) run_tile_pair<V, BLOCKS * G>(t, rows);
-        else run_tile(t, rows, blocks * G);
+    // The sums of the last block, gates without gaps, to whole vectors of lanes. From the end on: nothing is overwritten unread.
+    void spread_gates(int rows) {
+        const Part<V> lanes = {V::mask(v.panel_layout.idle_from)};
+        for (int r = rows - 1; r >= 0; --r)
+            for (int gate = G - 1; gate >= 0; --gate)
+                V::store(t.z + (r * G + gate) * V::N,
+                         lanes.load(t.z + r * v.panel_layout.tail_vectors * V::N + gate * v.panel_layout.idle_from));
     }
 
     // The sums over x come first and alone; those of the last gate move to `apart`, where its sums over h start instead.
     void set_apart(int rows, int64_t j, int blocks) {
         if (!projected) {
             t.segment[1].count = 0;
-            run(rows, blocks);
+            if (blocks > BLOCKS) run_tile_pair<V, BLOCKS * G>(t, rows);
+            else run_tile(t, rows, blocks * G);
             t.segment[0].count = 0;
             t.segment[1].count = v.H;
         }
@@ -104,14 +115,9 @@ template <class V, class Cell, bool Training> struct Forward {
             blocks = v.panel_layout.panel_blocks(j, whole);
             for_tiles(rows, rows_per_tile<V>(blocks * G), [&](int64_t p0, int size) { tile(s, p0, size, j, blocks); });
         }
-        finish(Whole<V>());
-        if (j < v.block_end) {  // the last block ends inside a vector
-            const Part<V> lanes = {V::mask(static_cast<int>(v.H - j * V::N))};
-            for_tiles(rows, rows_per_tile<V>(G), [&](int64_t p0, int size) {
-                tile(s, p0, size, j, 1);
-                finish(lanes);
-            });
-        }
+        if (j < v.block_end)
+            for_tiles(rows, rows_per_tile<V>(v.panel_layout.tail_vectors), [&](int64_t p0, int size) { tile(s, p0, size, j, 1); });
+        finish();
     }
 
     // x w_x + b for this worker's rows and units over steps [begin, end): rows of many steps fill the tile.
@@ -121,13 +127,13 @@ template <class V, class Cell, bool Training> struct Forward {
         const int64_t rows = v.my_rows(begin), I = v.I;  // rows that end inside the chunk are projected from valid memory, unused
         for (int64_t j = v.block_begin, blocks; j < v.block_end; j += blocks) {
             blocks = v.panel_layout.panel_blocks(j, v.block_end);
-            const int64_t numbers = blocks * G * V::N;
+            const int64_t vectors = v.panel_layout.panel_vectors(j, blocks), numbers = vectors * V::N;
             const auto place = [&](int64_t q) { return begin + q / rows; };
             const auto input = [&](int64_t q) {
                 const int64_t b = v.row(v.rank(q % rows)), s = smaller(place(q), v.length(b) - 1);
                 return static_cast<const T *>(View::at(v.a.x, b, v.position(b, s)));
             };
-            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, blocks * G, v.products, input,
+            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, vectors, v.products, input,
                              StartFrom<V>{v.panels + v.panel_layout.bias + j * G * V::N},
                              [&](int64_t q, int size, int64_t, int, const T *z) {
                                  for (int r = 0; r < size; ++r)

@@ -8,6 +8,8 @@ template <class V, class Cell> struct PanelLayout {
     static constexpr int G = Cell::COLUMNS;
     int64_t blocks;        // vectors of hidden units
     int64_t whole;         // of which have no idle lanes
+    int idle_from;         // lanes of the last block that are units, when some are idle
+    int tail_vectors;      // that its panel holds per k: gate by gate without gaps, unless one gate stands apart
     int64_t unit_stride;   // one block's share of a forward panel: [I+H][blocks of the panel][G][lanes]
     int64_t bias;          // [block][G][lanes]
     int64_t bias_apart;    // [block][lanes]: the start of the h sum that is kept apart
@@ -18,12 +20,30 @@ template <class V, class Cell> struct PanelLayout {
     explicit PanelLayout(const lf_weights &w) {
         blocks = ceil_div(w.H, V::N);
         whole = w.H / V::N;
+        idle_from = static_cast<int>(w.H - whole * V::N);
+        tail_vectors = Cell::APART ? G : static_cast<int>(ceil_div(G * idle_from, V::N));
         unit_stride = (w.I + w.H) * G * V::N;
         bias = blocks * unit_stride;
         bias_apart = bias + blocks * G * V::N;
         back_h = bias_apart + (Cell::APART ? blocks * V::N : 0);
         back_x = back_h + ((w.backward & 1) ? blocks * V::N * G * w.H : 0);
         total = back_x + ((w.backward & 2) ? ceil_div(w.I, V::N) * V::N * G * w.H : 0);
+    }
+    int panel_vectors(int64_t j, int64_t blocks_of_panel) const {
+        return j >= whole ? tail_vectors : static_cast<int>(blocks_of_panel) * G;
+    }
+    // Writes the gates of block j as its panel holds them; returns the end. value(gate, lanes) -> V, zero in idle lanes.
+    template <class Value> typename V::T *pack_gates(int64_t j, typename V::T *out, Value value) const {
+        if (j < whole || tail_vectors == G) {
+            with_lanes<V>(j - whole, idle_from, [&](auto lanes) {
+                for (int gate = 0; gate < G; ++gate) V::store(out + gate * V::N, value(gate, lanes));
+            });
+            return out + G * V::N;
+        }
+        const Part<V> lanes = {V::mask(idle_from)};
+        for (int k = 0; k < tail_vectors; ++k) V::store(out + k * V::N, V::zero());
+        for (int gate = 0; gate < G; ++gate) lanes.store(out + gate * idle_from, value(gate, lanes));
+        return out + tail_vectors * V::N;
     }
     // Blocks in the panel that starts at block j, up to `end`: a block with idle lanes has a panel of its own.
     int panel_blocks(int64_t j, int64_t end) const {
@@ -45,22 +65,20 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
         for (int64_t j = 0, panel = 0, blocks; j < layout.blocks; j += blocks, ++panel) {
             blocks = layout.panel_blocks(j, layout.blocks);
             if (panel % worker->count != worker->index) continue;
-            T *out = panels + j * layout.unit_stride + k0 * blocks * G * V::N;
-            with_lanes<V>(j, H, [&](auto lanes) {
-                for (int64_t k = k0; k < smaller(I + H, k0 + CHUNK); ++k) {
-                    const T *row = (k < I ? w_x + k * G * H : w_h + (k - I) * G * H) + j * V::N;
-                    for (int64_t q = 0; q < blocks; ++q, row += V::N)
-                        for (int gate = 0; gate < G; ++gate, out += V::N) V::store(out, lanes.load(row + gate * H));
-                }
-            });
+            T *out = panels + j * layout.unit_stride + k0 * layout.panel_vectors(j, blocks) * V::N;
+            for (int64_t k = k0; k < smaller(I + H, k0 + CHUNK); ++k) {
+                const T *row = (k < I ? w_x + k * G * H : w_h + (k - I) * G * H) + j * V::N;
+                for (int64_t q = 0; q < blocks; ++q, row += V::N)
+                    out = layout.pack_gates(j, out, [&](int gate, auto lanes) { return lanes.load(row + gate * H); });
+            }
         }
     }
-    for (int64_t j = worker->index; j < layout.blocks; j += worker->count)
-        with_lanes<V>(j, H, [&](auto lanes) {
-            for (int gate = 0; gate < G + (Cell::APART ? 1 : 0); ++gate)
-                V::store(panels + (gate < G ? layout.bias + (j * G + gate) * V::N : layout.bias_apart + j * V::N),
-                         b ? Cell::template bias<V>(b, gate, H, j * V::N, lanes) : V::zero());
-        });
+    for (int64_t j = worker->index; j < layout.blocks; j += worker->count) {
+        const auto bias = [&](int gate, auto lanes) { return b ? Cell::template bias<V>(b, gate, H, j * V::N, lanes) : V::zero(); };
+        layout.pack_gates(j, panels + layout.bias + j * G * V::N, bias);
+        if (Cell::APART)
+            with_lanes<V>(j, H, [&](auto lanes) { V::store(panels + layout.bias_apart + j * V::N, bias(G, lanes)); });
+    }
     if (w.backward & 1) pack_panels<V, true>(w_h, G * H, H, G * H, panels + layout.back_h, worker);
     if (!(w.backward & 2)) return;
     // dG begins with the last gate where h's part of it stands apart, behind the others.

@@ -115,6 +115,17 @@ template <class V> struct Part {
     LF_INLINE void store(typename V::T *p, V a) const { V::store(p, a, mask); }
 };
 
+// A batch of vectors of which the first `whole` are whole and the others have the lanes of `part`.
+template <class V> struct Batch {
+    int whole, count;
+    Part<V> part;
+    // f(k, lanes) for each vector k.
+    template <class F> LF_INLINE void each(F f) const {
+        for (int k = 0; k < whole; ++k) f(k, Whole<V>());
+        for (int k = whole; k < count; ++k) f(k, part);
+    }
+};
+
 // Calls f with the lanes of vector number `block` that lie below `width`.
 template <class V, class F> LF_INLINE void with_lanes(int64_t block, int64_t width, F f) {
     const int64_t left = width - block * V::N;

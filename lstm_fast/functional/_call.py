@@ -1,0 +1,132 @@
+"""What the functions of every cell share: checks, allocation, one forward and one backward call of the kernels."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lstm_fast import _check, _core
+from lstm_fast._check import Array
+from lstm_fast._core import empty
+from lstm_fast._tape import Tape, batch_major, sequence_shape
+
+
+class Cell(NamedTuple):
+    """A cell as the functions see it; the kernels' numbers are in lf_shape_of."""
+
+    name: str
+    gates: int
+    biases: int  # rows of b in the kernel
+    memory: bool  # c beside h
+
+
+LSTM = Cell("lstm", 4, 1, True)
+GRU = Cell("gru", 3, 2, False)
+RNN = Cell("rnn", 1, 1, False)
+
+
+class Options(NamedTuple):
+    """The options of every cell, as the caller gave them."""
+
+    lengths: ArrayLike | None
+    reverse: bool
+    time_major: bool
+    num_threads: int | None
+    out: Array | None
+
+
+def forward(
+    op: str,
+    cell: Cell,
+    training: bool,
+    x: ArrayLike,
+    w_x: ArrayLike,
+    w_h: ArrayLike,
+    b: ArrayLike | None,
+    h0: ArrayLike | None,
+    c0: ArrayLike | None,
+    options: Options,
+    **settings: Any,
+) -> tuple[Array, Array, Any, Any]:
+    """y, h, c (None without memory) and, when training, the tape. settings: of the cell, for _core.Weights."""
+    time_major, out = options.time_major, options.out
+    x, batched = _check.sequence(op, x, time_major)
+    B, T, I = x.shape
+    dtype = x.dtype
+    w_x, w_h, b, H = _check.weights(op, cell.gates, I, w_x, w_h, b, dtype, cell.biases)
+    _check.size(op, B, T, I, H)
+    h0 = _check.state(op, "h0", h0, B, H, dtype, batched)
+    c0 = _check.state(op, "c0", c0, B, H, dtype, batched)
+    valid = None if options.lengths is None else _check.lengths(op, options.lengths, B, T, batched)
+    workers = 0 if options.num_threads is None else _check.num_threads(op, options.num_threads)
+    shape = sequence_shape(B, T, H, batched, time_major)
+    if out is None:
+        y = target = empty(shape, dtype)
+    else:
+        y = _check.output(op, out, shape, dtype, (x, w_x, w_h, b, h0, c0))
+        target = y if _check.rows(y) is y else empty(shape, dtype)  # the kernel writes contiguous rows
+    h, c = empty((B, H), dtype), empty((B, H), dtype) if cell.memory else None
+
+    weights = _core.Weights(cell.name, I, H, dtype, training, **settings)
+    weights.pack(w_x, w_h, both_biases(b) if cell.biases == 2 and b is not None else b)
+    sequence = _core.Sequence(
+        weights, B, T, training=training, reverse=options.reverse, lengths=valid, num_threads=workers
+    )
+    sequence.forward(x, h0, c0, batch_major(target, batched, time_major), h, c)
+
+    if target is not y:
+        y[...] = target
+    one_bias = cell.biases == 1 or (b is not None and b.ndim == 1)
+    tape = Tape(cell.name, sequence, x, h0, c0, H, batched, time_major, one_bias) if training else None
+    if not batched:
+        h, c = h[0], None if c is None else c[0]
+    return y, h, c, tape
+
+
+def both_biases(b: Array) -> Array:
+    """b_x and b_h as one (2,GH); a single b is b_x."""
+    return b if b.ndim == 2 else np.stack([b, np.zeros_like(b)])
+
+
+def backward(
+    op: str, cell: Cell, tape: Tape, dy: ArrayLike | None, dh: ArrayLike | None, dc: ArrayLike | None = None
+) -> tuple[Array, ...]:
+    """dx, dw_x, dw_h, db, dh0 and, with memory, dc0."""
+    if not isinstance(tape, Tape) or tape.cell != cell.name:
+        got = f"one of {tape.cell}_forward" if isinstance(tape, Tape) else type(tape).__name__
+        raise TypeError(f"{op}: expected a tape from {cell.name}_forward, got {got}")
+    B, T, I, H = tape.shape
+    batched, time_major, dtype, G = tape.batched, tape.time_major, tape.dtype, cell.gates
+    dy = _check.like_output(op, "dy", dy, sequence_shape(B, T, H, batched, time_major), dtype)
+    dh = _check.state(op, "dh", dh, B, H, dtype, batched)
+    dc = _check.state(op, "dc", dc, B, H, dtype, batched)
+
+    dx = empty(sequence_shape(B, T, I, batched, time_major), dtype)
+    dw_x, dw_h, db = empty((I, G * H), dtype), empty((H, G * H), dtype), empty((cell.biases, G * H), dtype)
+    dh0, dc0 = empty((B, H), dtype), empty((B, H), dtype) if cell.memory else None
+    tape.take(op).backward(
+        tape.x,
+        None if dy is None else batch_major(dy, batched, time_major),
+        dh,
+        dc,
+        batch_major(dx, batched, time_major),
+        dw_x,
+        dw_h,
+        db,
+        dh0,
+        dc0,
+        tape.h0,
+        tape.c0,
+    )
+    if not batched:
+        dh0, dc0 = dh0[0], None if dc0 is None else dc0[0]
+    grads = (dx, dw_x, dw_h, db[0] if tape.one_bias else db, dh0)
+    return grads if dc0 is None else (*grads, dc0)
+
+
+def one_of(op: str, name: str, value: str, known: tuple[str, ...]) -> None:
+    """ValueError unless value is one of the known names."""
+    if value not in known:
+        raise ValueError(f"{op}: expected {name} in {', '.join(map(repr, known))}, got {value!r}")

@@ -1,0 +1,156 @@
+"""The LSTM on arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numpy.typing import ArrayLike
+
+from lstm_fast._check import Array
+from lstm_fast._tape import Tape
+from lstm_fast.functional import _call
+
+
+class LSTMOutput(NamedTuple):
+    """y (B,T,H) in the layout of x; h, c (B,H): the state after each row's last valid step."""
+
+    y: Array
+    h: Array
+    c: Array
+
+
+class LSTMGrads(NamedTuple):
+    """The gradient of each input of `lstm_forward` in the shape of that input (b, h0, c0 also where they were None)."""
+
+    x: Array
+    w_x: Array
+    w_h: Array
+    b: Array
+    h0: Array
+    c0: Array
+
+
+def lstm(
+    x: ArrayLike,
+    w_x: ArrayLike,
+    w_h: ArrayLike,
+    b: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    c0: ArrayLike | None = None,
+    *,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    time_major: bool = False,
+    num_threads: int | None = None,
+    out: Array | None = None,
+) -> LSTMOutput:
+    """One LSTM layer over a batch of sequences, for inference.
+
+    Shapes: x (B,T,I) -> y (B,T,H), h (B,H), c (B,H); x (T,I) -> y (T,H), h (H,), c (H,).
+
+        i, f, o = sigmoid(x w_x + h w_h + b)    g = tanh(...)    c' = f*c + i*g    h' = o*tanh(c')
+
+    Args:
+        x: (B,T,I), or (T,B,I) with `time_major`, or one sequence (T,I); float32 or float64.
+        w_x: (I,4H), columns in the gate order i f g o. Every array has the dtype of x.
+        w_h: (H,4H).
+        b: (4H), or None for zeros.
+        h0: (B,H), or (H,) with an unbatched x, or None for zeros.
+        c0: the same for the cell state.
+        lengths: B integers in 0..T: row r has lengths[r] valid steps, y beyond them is zero.
+        reverse: run from the last valid step to the first; y[t] stays beside x[t], h is the state after t=0.
+        time_major: x and y are (T,B,·).
+        num_threads: at most so many threads; None: `get_num_threads()`.
+        out: receives y: shape and dtype of y, any strides, apart from the inputs.
+
+    Returns:
+        LSTMOutput(y, h, c), dtype of x. The bits depend on neither threads, batch, layout nor instruction set.
+
+    Raises:
+        TypeError: a dtype other than that of x, or not float32 or float64.
+        ValueError: a wrong shape, length or thread count.
+        MemoryError: the problem does not fit.
+
+    Source:
+        Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000.
+
+    Example:
+        >>> import numpy as np
+        >>> x, w_x, w_h = np.ones((1, 2, 1)), np.ones((1, 4)), np.ones((1, 4))
+        >>> y, h, c = lstm(x, w_x, w_h)
+        >>> y.ravel().round(4).tolist()
+        [0.3696, 0.6505]
+    """
+    options = _call.Options(lengths, reverse, time_major, num_threads, out)
+    y, h, c, _ = _call.forward("lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options)
+    return LSTMOutput(y, h, c)
+
+
+def lstm_forward(
+    x: ArrayLike,
+    w_x: ArrayLike,
+    w_h: ArrayLike,
+    b: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    c0: ArrayLike | None = None,
+    *,
+    lengths: ArrayLike | None = None,
+    reverse: bool = False,
+    time_major: bool = False,
+    num_threads: int | None = None,
+    out: Array | None = None,
+) -> tuple[LSTMOutput, Tape]:
+    """`lstm`, keeping what `lstm_backward` needs: 20 bytes per (t,b,h) in float32.
+
+    Args: as `lstm`. x, h0 and c0 stay unchanged until backward has run; the weights may change.
+
+    Returns:
+        (LSTMOutput(y, h, c), tape); the bits of `lstm`.
+
+    Raises: as `lstm`.
+
+    Example:
+        >>> import numpy as np
+        >>> x, w_x, w_h = np.ones((1, 2, 1)), np.ones((1, 4)), np.ones((1, 4))
+        >>> (y, h, c), tape = lstm_forward(x, w_x, w_h)
+        >>> lstm_backward(tape, dy=np.ones_like(y)).x.shape
+        (1, 2, 1)
+    """
+    options = _call.Options(lengths, reverse, time_major, num_threads, out)
+    y, h, c, tape = _call.forward("lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options)
+    return LSTMOutput(y, h, c), tape
+
+
+def lstm_backward(
+    tape: Tape, dy: ArrayLike | None = None, dh: ArrayLike | None = None, dc: ArrayLike | None = None
+) -> LSTMGrads:
+    """The gradients of all inputs of the `lstm_forward` that made `tape`; uses the tape up.
+
+    Shapes: dy as y, dh and dc as h and c -> x, w_x, w_h, b (4H), h0, c0, each in the shape of that input.
+
+    For each step from last to first, with dh and dc summed over all that used h' and c':
+
+        do_ = dh*tanh(c')    dc += dh*o*(1 - tanh(c')^2)    df = dc*c    di = dc*g    dg = dc*i    dc = dc*f
+        dG = [di*i*(1-i), df*f*(1-f), dg*(1-g^2), do_*o*(1-o)]    dx = dG w_x^T    dh = dG w_h^T
+        dw_x += x^T dG    dw_h += h^T dG    db += dG
+
+    Args:
+        tape: from `lstm_forward`.
+        dy: gradient of y in the layout of y, or None for zeros; values beyond a row's length are not read.
+        dh: gradient of the last h, or None for zeros.
+        dc: gradient of the last c, or None for zeros.
+
+    Returns:
+        LSTMGrads(x, w_x, w_h, b, h0, c0), dtype of x; zero for x beyond a row's length.
+
+    Raises:
+        ValueError: the tape was used before, or a wrong shape (the tape stays usable).
+        TypeError: not a tape, or a dtype other than that of x.
+
+    Example:
+        >>> import numpy as np
+        >>> (y, h, c), tape = lstm_forward(np.ones((1, 2, 1)), np.ones((1, 4)), np.ones((1, 4)))
+        >>> lstm_backward(tape, dh=np.ones((1, 1))).b.round(4).tolist()
+        [0.0894, 0.024, 0.1542, 0.1559]
+    """
+    return LSTMGrads(*_call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc))

@@ -1,0 +1,189 @@
+"""The NumPy twin of `lstm_fast.functional`: the same names and signatures, written to be read.
+
+Plain loops over time with the equations in sight; no kernels, no validation, no speed. Tests compare the two. Shapes as
+in `lstm_fast.functional`. `_cells` has the equations, `_loop` the walk through time, `_rows` who takes which step.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstm_fast.reference import _cells, _loop
+from lstm_fast.reference._activations import sigmoid
+from lstm_fast.reference._loop import Tape
+
+Array = np.ndarray[Any, Any]
+
+__all__ = [
+    "GRUGrads",
+    "GRUOutput",
+    "LSTMGrads",
+    "LSTMOutput",
+    "RNNGrads",
+    "RNNOutput",
+    "Tape",
+    "gru",
+    "gru_backward",
+    "gru_forward",
+    "lstm",
+    "lstm_backward",
+    "lstm_forward",
+    "rnn",
+    "rnn_backward",
+    "rnn_forward",
+    "sigmoid",
+]
+
+
+class LSTMOutput(NamedTuple):
+    """y (B,T,H), h (B,H), c (B,H)."""
+
+    y: Array
+    h: Array
+    c: Array
+
+
+class LSTMGrads(NamedTuple):
+    """The gradient of each input, in the shape of that input."""
+
+    x: Array
+    w_x: Array
+    w_h: Array
+    b: Array
+    h0: Array
+    c0: Array
+
+
+class GRUOutput(NamedTuple):
+    """y (B,T,H), h (B,H)."""
+
+    y: Array
+    h: Array
+
+
+class GRUGrads(NamedTuple):
+    """The gradient of each input, in the shape of that input."""
+
+    x: Array
+    w_x: Array
+    w_h: Array
+    b: Array
+    h0: Array
+
+
+class RNNOutput(GRUOutput):
+    """y (B,T,H), h (B,H)."""
+
+
+class RNNGrads(GRUGrads):
+    """The gradient of each input, in the shape of that input."""
+
+
+def lstm(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, c0: Any = None, **options: Any) -> LSTMOutput:
+    """One LSTM layer over a batch of sequences; see `lstm_fast.functional.lstm`.
+
+    Example:
+        >>> y, h, c = lstm(np.ones((1, 2, 1)), np.ones((1, 4)), np.ones((1, 4)))
+        >>> y.ravel().round(4).tolist()
+        [0.3696, 0.6505]
+    """
+    return lstm_forward(x, w_x, w_h, b, h0, c0, **options)[0]
+
+
+def lstm_forward(
+    x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, c0: Any = None, **options: Any
+) -> tuple[LSTMOutput, Tape]:
+    """`lstm` with the tape of its steps.
+
+    Example:
+        >>> (y, h, c), tape = lstm_forward(np.ones((1, 2, 1)), np.ones((1, 4)), np.ones((1, 4)))
+        >>> len(tape.steps)
+        2
+    """
+    y, h, c, tape = _loop.forward(_cells.LSTM(w_x, w_h, b), x, h0, c0, **options)
+    return LSTMOutput(y, h, c), tape
+
+
+def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) -> LSTMGrads:
+    """The gradients of all inputs.
+
+    Example:
+        >>> (y, h, c), tape = lstm_forward(np.ones((1, 2, 1)), np.ones((1, 4)), np.ones((1, 4)))
+        >>> lstm_backward(tape, dh=np.ones((1, 1))).b.round(4).tolist()
+        [0.0894, 0.024, 0.1542, 0.1559]
+    """
+    dx, dh0, dc0 = _loop.backward(tape, dy, dh, dc)
+    return LSTMGrads(dx, tape.cell.dw_x, tape.cell.dw_h, tape.cell.bias_gradient(), dh0, dc0)
+
+
+def gru(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **options: Any) -> GRUOutput:
+    """One GRU layer over a batch of sequences; see `lstm_fast.functional.gru`.
+
+    Example:
+        >>> gru(np.ones((1, 2, 1)), np.ones((1, 3)), np.ones((1, 3))).y.ravel().round(4).tolist()
+        [0.2048, 0.3468]
+    """
+    return gru_forward(x, w_x, w_h, b, h0, **options)[0]
+
+
+def gru_forward(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **options: Any) -> tuple[GRUOutput, Tape]:
+    """`gru` with the tape of its steps.
+
+    Example:
+        >>> (y, h), tape = gru_forward(np.ones((1, 2, 1)), np.ones((1, 3)), np.ones((1, 3)))
+        >>> len(tape.steps)
+        2
+    """
+    y, h, _, tape = _loop.forward(_cells.GRU(w_x, w_h, b), x, h0, **options)
+    return GRUOutput(y, h), tape
+
+
+def gru_backward(tape: Tape, dy: Any = None, dh: Any = None) -> GRUGrads:
+    """The gradients of all inputs.
+
+    Example:
+        >>> (y, h), tape = gru_forward(np.ones((1, 2, 1)), np.ones((1, 3)), np.ones((1, 3)))
+        >>> gru_backward(tape, dh=np.ones((1, 1))).w_h.shape
+        (1, 3)
+    """
+    dx, dh0, _ = _loop.backward(tape, dy, dh)
+    return GRUGrads(dx, tape.cell.dw_x, tape.cell.dw_h, tape.cell.bias_gradient(), dh0)
+
+
+def rnn(
+    x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, *, activation: Any = "tanh", **options: Any
+) -> RNNOutput:
+    """One plain recurrent layer over a batch of sequences; see `lstm_fast.functional.rnn`.
+
+    Example:
+        >>> rnn(np.ones((1, 2, 1)), np.ones((1, 1)), np.ones((1, 1)), activation="relu").y.ravel().tolist()
+        [1.0, 2.0]
+    """
+    return rnn_forward(x, w_x, w_h, b, h0, activation=activation, **options)[0]
+
+
+def rnn_forward(
+    x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, *, activation: Any = "tanh", **options: Any
+) -> tuple[RNNOutput, Tape]:
+    """`rnn` with the tape of its steps.
+
+    Example:
+        >>> (y, h), tape = rnn_forward(np.ones((1, 2, 1)), np.ones((1, 1)), np.ones((1, 1)))
+        >>> len(tape.steps)
+        2
+    """
+    y, h, _, tape = _loop.forward(_cells.RNN(w_x, w_h, b, activation=activation), x, h0, **options)
+    return RNNOutput(y, h), tape
+
+
+def rnn_backward(tape: Tape, dy: Any = None, dh: Any = None) -> RNNGrads:
+    """The gradients of all inputs.
+
+    Example:
+        >>> (y, h), tape = rnn_forward(np.ones((1, 2, 1)), np.ones((1, 1)), np.ones((1, 1)), activation="relu")
+        >>> rnn_backward(tape, dy=np.ones((1, 2, 1))).w_h.tolist()
+        [[1.0]]
+    """
+    return RNNGrads(*gru_backward(tape, dy, dh))
