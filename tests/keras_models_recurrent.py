@@ -60,6 +60,25 @@ def stateful(k: Any) -> Any:
     )
 
 
+def units(*make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Recurrent layers one after the other, made from keras.layers, and a dense one."""
+
+    def build(k: Any) -> Any:
+        return k.models.Sequential([k.layers.Input((6, 3)), *(m(k.layers) for m in make), k.layers.Dense(2)])
+
+    return build
+
+
+def translation(k: Any) -> Any:
+    """A GRU whose last state starts another one."""
+    first, second = k.layers.Input((4, 3)), k.layers.Input((6, 2))
+    _, h = k.layers.GRU(7, return_state=True)(first)
+    y = k.layers.GRU(7, return_sequences=True)(second, initial_state=h)
+    y, last = k.layers.SimpleRNN(5, return_sequences=True, return_state=True)(y)
+    y = k.layers.SimpleRNN(5, return_sequences=True)(y, initial_state=[last])
+    return k.models.Model([first, second], k.layers.Dense(2)(y))
+
+
 def active(k: Any) -> Any:
     """Penalties on outputs, states included."""
     m, L2 = k.layers, k.regularizers.L2
@@ -121,6 +140,43 @@ CASES = {
     },
     "two ways": Case(two_ways, settings("mse", **LR), ((5, 3),), ("real", (5, 2))),
     "cells": Case(cells, settings("mse", **LR), ((5, 3),), ("real", (2,))),
+    **{
+        name: Case(units(*make), settings("mse", learning_rate=0.003), ((6, 3),), ("real", shape))
+        for name, make, shape in (
+            ("gru", [lambda m: m.GRU(7)], (2,)),
+            ("gru stacked", [lambda m: m.GRU(5, return_sequences=True), lambda m: m.GRU(6, use_bias=False)], (2,)),
+            ("gru backwards", [lambda m: m.GRU(7, return_sequences=True, go_backwards=True)], (6, 2)),
+            ("simple rnn", [lambda m: m.SimpleRNN(7)], (2,)),
+            (
+                "simple rnn relu",
+                [
+                    lambda m: m.SimpleRNN(5, activation="relu", return_sequences=True),
+                    lambda m: m.SimpleRNN(6, use_bias=False, go_backwards=True),
+                ],
+                (2,),
+            ),
+            (
+                "bidirectional kinds",
+                [
+                    lambda m: m.Bidirectional(m.GRU(4, return_sequences=True)),
+                    lambda m: m.Bidirectional(m.SimpleRNN(3, return_sequences=True), merge_mode="sum"),
+                    lambda m: m.RNN([m.GRUCell(4), m.SimpleRNNCell(5), m.LSTMCell(3)]),
+                ],
+                (2,),
+            ),
+        )
+    },
+    **{
+        f"masked {name}": Case(
+            masked(make, True), settings("mse", metrics=("mae",), **LR), ((6, 3),), ("real", (6, 2)), masked=True
+        )
+        for name, make in (
+            ("gru", lambda k: k.layers.GRU(7, return_sequences=True)),
+            ("simple rnn", lambda k: k.layers.SimpleRNN(7, return_sequences=True, go_backwards=True)),
+            ("gru bidirectional", lambda k: k.layers.Bidirectional(k.layers.GRU(4, return_sequences=True))),
+        )
+    },
+    "translation": Case(translation, settings("mse", **LR), ((4, 3), (6, 2)), ("real", (6, 2))),
     "activity": Case(active, settings("mse", **LR), ((5, 3),), ("real", (2,))),
     "stateful": Case(stateful, settings("mse", **LR), ((4, 3),), ("real", (1,))),
 }

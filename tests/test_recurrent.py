@@ -11,13 +11,26 @@ from tolerances import assert_close
 
 import lstm_fast as lf
 from lstm_fast import layers
-from lstm_fast.layers import LSTM, RNN, Bidirectional, Dense, Input, LSTMCell, Masking, StackedRNNCells
+from lstm_fast.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    Dense,
+    GRUCell,
+    Input,
+    LSTMCell,
+    Masking,
+    SimpleRNN,
+    SimpleRNNCell,
+    StackedRNNCells,
+)
 from lstm_fast.training.plan import Plan, Value
 
 B, T, I, H = 4, 6, 3, 5
 
-CELLS: dict[str, Callable[..., Any]] = {"lstm": LSTMCell}
-LAYERS: dict[str, Callable[..., Any]] = {"lstm": LSTM}
+CELLS: dict[str, Callable[..., Any]] = {"lstm": LSTMCell, "gru": GRUCell, "rnn": SimpleRNNCell}
+LAYERS: dict[str, Callable[..., Any]] = {"lstm": LSTM, "gru": GRU, "rnn": SimpleRNN}
 
 
 @pytest.fixture(params=sorted(CELLS))
@@ -61,6 +74,20 @@ def step_by_step(
         states = [np.where(valid[:, None], a, s) for a, s in zip(after, states, strict=True)]
         outputs.append(y)
     return np.stack(outputs, axis=1), states
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_a_layer_is_its_function(rng: np.random.Generator, kind: str, dtype: Any, sequences: bool) -> None:
+    """To the bit, in first and in repeated calls, which own their results."""
+    layer = made(LAYERS[kind](H, dtype=dtype, return_sequences=sequences), rng)
+    x, other = rng.standard_normal((2, B, T, I)).astype(dtype)
+    out = getattr(lf, kind)(x, *layer.get_weights())
+    want = out.y if sequences else out.h
+    results = [layer(x) for _ in range(3)]
+    layer(other)
+    assert all(np.array_equal(y, want) for y in results)
+    layer.set_weights([2 * w for w in layer.get_weights()])
+    assert not np.array_equal(layer(x), want)
 
 
 def test_a_cell_is_one_step(rng: np.random.Generator, dtype: Any) -> None:

@@ -8,6 +8,7 @@ from lstm_fast.layers.base import Layer
 from lstm_fast.layers.bidirectional import Bidirectional
 from lstm_fast.layers.dense import Dense
 from lstm_fast.layers.embedding import Embedding
+from lstm_fast.layers.gru import GRU, GRUCell
 from lstm_fast.layers.input import Input, InputLayer
 from lstm_fast.layers.lstm import LSTM, LSTMCell
 from lstm_fast.layers.masking import Masking
@@ -37,11 +38,13 @@ from lstm_fast.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lstm_fast.layers.refused import Lambda
 from lstm_fast.layers.rnn import RNN
 from lstm_fast.layers.simple import Activation, Dropout, Flatten, Permute, RepeatVector, Reshape, SpatialDropout1D
+from lstm_fast.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from lstm_fast.layers.stacked_cells import StackedRNNCells
 from lstm_fast.layers.time_distributed import TimeDistributed
 
 __all__ = [
     "ELU",
+    "GRU",
     "LSTM",
     "RNN",
     "Activation",
@@ -57,6 +60,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -78,6 +82,8 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "StackedRNNCells",

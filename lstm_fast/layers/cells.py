@@ -36,6 +36,7 @@ class Cell(Layer):
     _packed: tuple[int, Any] = (0, None)  # store version, _core.Weights; replaced as one
 
     units: int
+    activation: str
     use_bias: bool
     dropout: float
     recurrent_dropout: float
@@ -128,7 +129,7 @@ class Cell(Layer):
 
     def native(self, I: int, backward: bool = False, input_grad: bool = True) -> Any:
         """Room for the weights as the kernels read them."""
-        return _core.Weights(self.kind, I, self.units, self.dtype, backward=backward, input_grad=input_grad)
+        return _core.Weights(self.kind, I, self.units, self.dtype, backward, input_grad, self.activation)
 
     def pack(self, weights: Any) -> None:
         bias = None if self.bias is None else self.bias.array

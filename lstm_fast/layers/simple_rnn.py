@@ -1,0 +1,112 @@
+"""SimpleRNN: the cell, and the layer around the fused kernels."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lstm_fast.layers.cells import Cell
+from lstm_fast.layers.rnn import Recurrent
+
+
+class SimpleRNNCell(Cell):
+    """One step of a plain recurrence: x (B,I), h (B,H) -> h', h' with h' = activation(x w_x + h w_h + b).
+
+    Args: as `SimpleRNN`.
+
+    Raises:
+        ValueError: shapes that do not fit, an unknown or unsupported option.
+
+    Source:
+        Elman 1990.
+
+    Example:
+        >>> import numpy as np
+        >>> y, h = SimpleRNNCell(3)(np.ones((2, 4)), np.zeros((2, 3)))
+        >>> y.shape, h.shape
+        ((2, 3), (2, 3))
+    """
+
+    kind: ClassVar[str] = "rnn"
+    gates: ClassVar[int] = 1
+    kernel_activations: ClassVar[dict[str, tuple[str, ...]]] = {"activation": ("tanh", "relu")}
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(locals(), **kwargs)
+
+
+class SimpleRNN(Recurrent):
+    """Plain recurrence: inputs (B,T,I) -> h_T (B,H), or y (B,T,H) with `return_sequences`.
+
+        h' = activation(x w_x + h w_h + b)
+
+    Args:
+        units: H.
+        return_sequences: y of all steps instead of the last.
+        return_state: also return the last h (B,H).
+        go_backwards: read the sequence from its end; y is in the order of reading.
+        stateful: row k of a batch starts with the last state of row k of the batch before.
+        dropout: while training, features of x are 0 with this probability, the same at all steps of a row.
+        others: as in Keras 3. What is not implemented yet raises ValueError.
+
+    Called as `layer(x, initial_state=h0, mask=mask)`. Weights, as `get_weights` orders them: kernel (I,H),
+    recurrent_kernel (H,H), bias (H).
+
+    Raises:
+        ValueError: inputs that are not (B,T,I), another I than at the first call, an unknown or unsupported option.
+
+    Source:
+        Elman 1990.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = SimpleRNN(3, return_sequences=True)
+        >>> layer(np.ones((2, 5, 4), np.float32)).shape
+        (2, 5, 3)
+    """
+
+    cell_class: ClassVar[type[Cell]] = SimpleRNNCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(locals(), kwargs)
