@@ -34,17 +34,22 @@ template <class V, int P> struct Pack {
 // Vectors per pack: three or four live values each must fit the registers.
 template <class V> constexpr int pack_size() { return V::registers == 32 ? 6 : 3; }
 
-// p[k*stride] = function(p[k*stride]) for k in [0, n), in packs; the last pack repeats its last vector.
+// p[k*stride] = function(p[k*stride]) for k in [0, n), 0 < n; one pack, which repeats its last vector when n < P.
+template <class V, int P, class F> LF_INLINE void in_pack(typename V::T *p, int64_t stride, int n, F function) {
+    Pack<V, P> x;
+#pragma GCC unroll 8
+    for (int k = 0; k < P; ++k) x.v[k] = V::load(p + smaller(k, n - 1) * stride);
+    x = function(x);
+#pragma GCC unroll 8
+    for (int k = 0; k < P; ++k) V::store(p + smaller(k, n - 1) * stride, x.v[k]);
+}
+
+// The same for any n, in packs; what is left over takes a smaller pack.
 template <class V, class F> LF_INLINE void in_packs(typename V::T *p, int64_t stride, int n, F function) {
-    constexpr int P = pack_size<V>();
-    for (int k0 = 0; k0 < n; k0 += P) {
-        Pack<V, P> x;
-#pragma GCC unroll 8
-        for (int k = 0; k < P; ++k) x.v[k] = V::load(p + smaller(k0 + k, n - 1) * stride);
-        x = function(x);
-#pragma GCC unroll 8
-        for (int k = 0; k < P; ++k) V::store(p + smaller(k0 + k, n - 1) * stride, x.v[k]);
-    }
+    constexpr int P = pack_size<V>(), THIRD = P / 3;
+    for (; n > 2 * THIRD; n -= P, p += P * stride) in_pack<V, P>(p, stride, n, function);
+    if (n > THIRD) in_pack<V, 2 * THIRD>(p, stride, n, function);
+    else if (n > 0) in_pack<V, THIRD>(p, stride, n, function);
 }
 
 // The functions of math.inl.h as arguments of in_packs.
