@@ -80,6 +80,26 @@ def sequence(op: str, x: ArrayLike, time_major: bool) -> tuple[Array, bool]:
     raise ValueError(f"{op}: expected x of shape {layout} or (T, I), got {a.shape}{fix}")
 
 
+def packed_sequence(op: str, x: ArrayLike) -> Array:
+    """x as (R, I) with contiguous rows."""
+    a = array(op, "x", x)
+    if a.ndim != 2:
+        raise ValueError(f"{op}: expected x of shape (R, I) beside offsets, got {a.shape}")
+    return rows(a)
+
+
+def offsets(op: str, value: ArrayLike, R: int) -> Array:
+    """Where packed rows begin and the last one ends, as int64 (B+1): ascending from 0 to R."""
+    a = integers(op, "offsets", "B + 1 integers", value)
+    if a.ndim != 1 or a.size == 0:
+        raise ValueError(f"{op}: expected offsets of shape (B + 1,), got {a.shape}")
+    if a[0] != 0 or a[-1] != R or (np.diff(a) < 0).any():
+        down = np.flatnonzero(np.diff(a) < 0)
+        got = f"{a[down[0] + 1]} after {a[down[0]]}" if down.size else f"{a[0]} to {a[-1]}"
+        raise ValueError(f"{op}: expected offsets ascending from 0 to R = {R}, got {got}")
+    return np.ascontiguousarray(a, dtype=np.int64)
+
+
 def weights(
     op: str, gates: int, I: int, w_x: ArrayLike, w_h: ArrayLike, b: ArrayLike | None, dtype: Dtype, biases: int = 1
 ) -> tuple[Array, Array, Array | None, int]:
@@ -128,35 +148,43 @@ def size(op: str, B: int, T: int, I: int, H: int) -> None:
         )
 
 
-def state(op: str, name: str, value: ArrayLike | None, B: int, H: int, dtype: Dtype, batched: bool) -> Array | None:
-    """A state or its gradient as (B, H) C-contiguous, or None; unbatched ones come as (H,)."""
+def state(
+    op: str, name: str, value: ArrayLike | None, B: int, H: int, dtype: Dtype, batched: bool, letter: str = "H"
+) -> Array | None:
+    """A state, its gradient or factors per row as (B, H) C-contiguous, or None; unbatched ones come as (H,)."""
     if value is None:
         return None
     a = packed(op, name, value, dtype)
     if batched and a.shape == (B, H):
         return a
-    letters, want = ("(B, H)", (B, H)) if batched else ("(H,)", (H,))
+    letters, want = (f"(B, {letter})", (B, H)) if batched else (f"({letter},)", (H,))
     if a.shape == want:
         return a[None]
     fix = f"; use {name}[0] if it comes from PyTorch" if a.shape == (1, *want) else ""
     raise ValueError(f"{op}: expected {name} of shape {letters} = {want}, got {a.shape}{fix}")
 
 
-def lengths(op: str, value: ArrayLike | None, B: int, T: int, batched: bool) -> Array | None:
-    """The valid steps of each row as int64 (B), each in 0..T, or None for all T."""
-    if value is None:
-        return None
+def integers(op: str, name: str, wanted: str, value: ArrayLike) -> Array:
+    """`value` as an array of integers of any width."""
     try:
         a = np.asarray(value)
     except ValueError as error:
-        raise ValueError(f"{op}: expected lengths as B = {B} integers, got {type(value).__name__}: {error}") from error
-    if a.size == 0 and B == 0:
+        raise ValueError(f"{op}: expected {name} as {wanted}, got {type(value).__name__}: {error}") from error
+    if a.size == 0:
         a = a.astype(np.int64)  # an empty list has no integer dtype of its own
     if a.dtype.kind not in "iu":
         nan = np.flatnonzero(np.isnan(a.ravel())) if a.dtype.kind == "f" else np.empty(0, np.int64)
         got = f"NaN at index {nan[0]}" if nan.size else f"dtype {a.dtype}"
-        fix = "; convert with lengths.astype('int64')" if a.dtype.kind == "f" and not nan.size else ""
-        raise TypeError(f"{op}: expected lengths as B = {B} integers, got {got}{fix}")
+        fix = f"; convert with {name}.astype('int64')" if a.dtype.kind == "f" and not nan.size else ""
+        raise TypeError(f"{op}: expected {name} as {wanted}, got {got}{fix}")
+    return a
+
+
+def lengths(op: str, value: ArrayLike | None, B: int, T: int, batched: bool) -> Array | None:
+    """The valid steps of each row as int64 (B), each in 0..T, or None for all T."""
+    if value is None:
+        return None
+    a = integers(op, "lengths", f"B = {B} integers", value)
     if not batched and a.shape == ():
         a = a.reshape(1)
     if a.shape != (B,):
@@ -180,6 +208,19 @@ def num_threads(op: str, n: Any) -> int:
     if count < 1:
         raise ValueError(f"{op}: expected num_threads >= 1, got {count}; use None for the global setting")
     return min(count, MAX_THREADS)
+
+
+def checkpoint_every(op: str, k: Any) -> int:
+    """Steps between two kept states: 0 for None (keep everything), else k >= 1."""
+    if k is None:
+        return 0
+    try:
+        count = operator.index(k)
+    except TypeError:
+        raise TypeError(f"{op}: expected checkpoint_every as an integer >= 1, got {type(k).__name__}") from None
+    if count < 1 or isinstance(k, bool):
+        raise ValueError(f"{op}: expected checkpoint_every >= 1, got {k}; use None to keep every step")
+    return min(count, 2**62)
 
 
 def like_output(op: str, name: str, value: ArrayLike | None, shape: tuple[int, ...], dtype: Dtype) -> Array | None:

@@ -30,6 +30,19 @@ class Weights:
     def pack(self, w_x: _Array, w_h: _Array, b: _Array | None) -> None: ...
 
 @final
+class Rows:
+    B: int
+    T: int
+    total: int
+    places: int
+    reverse: bool
+    packed: bool
+    def __init__(
+        self, B: int, T: int, lengths: _Array | None = None, offsets: _Array | None = None, reverse: bool = False
+    ) -> None: ...
+    def fill(self, mask: _Array | None = None, reset: _Array | None = None) -> None: ...
+
+@final
 class Sequence:
     state_nbytes: int
     scratch_nbytes: int
@@ -42,7 +55,10 @@ class Sequence:
         training: bool = False,
         reverse: bool = False,
         lengths: _Array | None = None,
+        rows: Rows | None = None,
+        refill: bool = False,
         num_threads: int = 0,
+        checkpoint_every: int = 0,
     ) -> None: ...
     def forward(
         self,
@@ -53,6 +69,7 @@ class Sequence:
         h: _Array | None,
         c: _Array | None,
         weights: Weights | None = None,
+        h_scale: _Array | None = None,
     ) -> None: ...
     def backward(
         self,
@@ -69,6 +86,7 @@ class Sequence:
         h0: _Array | None,
         c0: _Array | None,
         accumulate: bool = False,
+        h_scale: _Array | None = None,
     ) -> None: ...
 
 @final

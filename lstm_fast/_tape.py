@@ -1,10 +1,11 @@
-"""The record between a forward call and its backward call, and the layouts in which a caller may hold sequences."""
+"""The record between a forward call and its backward call."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from lstm_fast._check import Array
+from lstm_fast._rows import Layout
 
 
 class Tape:
@@ -13,7 +14,7 @@ class Tape:
     It keeps x, h0 and c0 by reference where they were not copied: leave them unchanged until backward has run.
     """
 
-    __slots__ = ("_sequence", "batched", "c0", "cell", "dtype", "h0", "one_bias", "shape", "time_major", "x")
+    __slots__ = ("_sequence", "c0", "cell", "dtype", "h0", "h_scale", "layout", "one_bias", "shape", "x", "x_scale")
 
     def __init__(
         self,
@@ -23,15 +24,16 @@ class Tape:
         h0: Array | None,
         c0: Array | None,
         H: int,
-        batched: bool,
-        time_major: bool,
+        layout: Layout,
         one_bias: bool = True,
+        x_scale: Array | None = None,
+        h_scale: Array | None = None,
     ) -> None:
         self.cell = cell
         self.x, self.h0, self.c0 = x, h0, c0
         self.dtype = x.dtype
-        self.shape = (*x.shape, H)  # B, T, I, H
-        self.batched, self.time_major = batched, time_major
+        self.shape = (layout.B, layout.T, x.shape[-1], H)  # B, T, I, H
+        self.layout, self.x_scale, self.h_scale = layout, x_scale, h_scale
         self.one_bias = one_bias  # db has one row, (GH)
         self._sequence = [sequence]
 
@@ -57,17 +59,3 @@ class Tape:
     def __repr__(self) -> str:
         B, T, I, H = self.shape
         return f"<Tape of {self.cell}: B={B} T={T} I={I} H={H} {self.dtype}{', used' if self.used else ''}>"
-
-
-def sequence_shape(B: int, T: int, F: int, batched: bool, time_major: bool) -> tuple[int, ...]:
-    """The shape of F features per step in the caller's layout."""
-    if not batched:
-        return (T, F)
-    return (T, B, F) if time_major else (B, T, F)
-
-
-def batch_major(a: Array, batched: bool, time_major: bool) -> Array:
-    """A view of `a` in the caller's layout as (B, T, F)."""
-    if not batched:
-        return a[None]
-    return a.transpose(1, 0, 2) if time_major else a

@@ -149,6 +149,13 @@ int64_t lf_sequence_scratch(const lf_sequence *a) {
     return offsets_bytes(a) + bytes_of(cell_kernels(a->weights).scratch_numbers(a), a->weights->dtype);
 }
 
+int64_t lf_tape_rows(const lf_sequence *a, int64_t R) {
+    if (!a->checkpoint_every || a->checkpoint_every >= a->T) return R;
+    // a segment, the rows of the step after it, and those of a block of weight gradients that is not complete
+    const int64_t segment = a->checkpoint_every * a->B + (a->B > LF_SUM_BLOCK ? a->B : LF_SUM_BLOCK);
+    return segment < R ? segment : R;
+}
+
 int64_t lf_dense_scratch(const lf_dense *a) {
     const double I = static_cast<double>(a->I) + 64, O = static_cast<double>(a->O) + 64;
     if (!fits(16.0 * I * O + 1e8 * a->threads)) return -1;

@@ -4,6 +4,8 @@
 #include "lstm_fast.h"
 #include "team.h"
 
+enum { LF_SUM_BLOCK = 256 };  // tape rows per partial sum of the weight gradients: part of the numbers contract
+
 // What the workers of a recurrent call receive.
 struct lf_sequence_call {
     const lf_sequence *args;

@@ -73,14 +73,27 @@ typedef struct lf_sequence {
     const int64_t *lengths;    /* (B), 0 <= len <= T, or NULL (all T) */
     const int64_t *order;      /* (B): rows by descending length, or NULL when lengths is NULL */
 
+    /* Where steps lie, for masks with holes, packed rows and resets; NULL: as `reverse` says. T then bounds the lengths.
+     * Step s of row b is at position[index[b] + s] along stride_t, s < lengths[b]; positions ascend, or descend if reverse.
+     * Row b has positions begin[b] .. end[b]; one without a step repeats y of the step before it (zeros before the first).
+     * packed: rows lie one after the other (stride_b 0, nothing beyond end); else y and dx are zero from end[b] to T. */
+    const int64_t *position, *index, *begin, *end;
+    const uint8_t *reset;      /* reset[index[b] + b + s], s <= lengths[b]: the state is zero before step s (after the last
+                                  one if s is the length) and the gradient stops there; NULL: nowhere. Needs position */
+    int32_t packed;
+    const void *h_scale;       /* (B, H) C: factors of h in the product with w_h (recurrent dropout), or NULL (ones) */
+
     lf_seq x;                  /* (B, T, I) */
     const void *h0, *c0;       /* (B, H) C or NULL (zeros); may alias h, c */
     lf_seq y;                  /* (B, T, H) written; zeros beyond a row's length; data may be NULL */
     void *h, *c;               /* (B, H) C, written: the state after each row's last step */
 
-    void *tape_gates;          /* (R, tape*H): gates after forward, dG after backward; NULL unless training */
-    void *tape_cells;          /* (R, H): c (without memory: h) after forward, h after backward; NULL unless training */
+    void *tape_gates;          /* (lf_tape_rows, tape*H): gates after forward, dG after backward; NULL unless training */
+    void *tape_cells;          /* (lf_tape_rows, H): c (without memory: h) after forward, h after backward; NULL unless training */
     void *scratch;             /* lf_sequence_scratch bytes */
+    int64_t checkpoint_every;  /* training: keep h and c each so many steps, backward computes the tape again from them, one
+                                  such segment at a time; 0: keep the whole tape. The numbers are the same */
+    void *checkpoints;         /* (segments - 1, 1 + memory, B, H) written by forward, read by backward; NULL without */
 
     lf_seq dy;                 /* (B, T, H) or data NULL (zeros) */
     const void *dh, *dc;       /* (B, H) C or NULL (zeros): gradient of the last state */
@@ -132,6 +145,7 @@ lf_cell_shape lf_shape_of(int cell);               /* of a cell in [0, LF_CELLS)
 /* Sizes in bytes, 64-byte multiples; -1 when they do not fit. */
 int64_t lf_weights_bytes(const lf_weights *w);
 int64_t lf_sequence_scratch(const lf_sequence *a);
+int64_t lf_tape_rows(const lf_sequence *a, int64_t R);   /* rows that the tape of a batch of R steps needs, in rows */
 int64_t lf_dense_scratch(const lf_dense *a);
 
 void lf_pack(const lf_weights *w);

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lstm_fast import _check, _core
+from lstm_fast import _check, _core, _rows
 from lstm_fast._check import Array
 from lstm_fast._core import empty
-from lstm_fast._tape import Tape, batch_major, sequence_shape
+from lstm_fast._tape import Tape
 
 
 class Cell(NamedTuple):
@@ -31,10 +31,16 @@ class Options(NamedTuple):
     """The options of every cell, as the caller gave them."""
 
     lengths: ArrayLike | None
+    mask: ArrayLike | None
+    reset: ArrayLike | None
+    offsets: ArrayLike | None
+    dropout: ArrayLike | None
+    recurrent_dropout: ArrayLike | None
     reverse: bool
     time_major: bool
     num_threads: int | None
     out: Array | None
+    checkpoint_every: int | None = None
 
 
 def forward(
@@ -51,35 +57,49 @@ def forward(
     **settings: Any,
 ) -> tuple[Array, Array, Any, Any]:
     """y, h, c (None without memory) and, when training, the tape. settings: of the cell, for _core.Weights."""
-    time_major, out = options.time_major, options.out
-    x, batched = _check.sequence(op, x, time_major)
-    B, T, I = x.shape
-    dtype = x.dtype
+    out = options.out
+    x, layout, rows = _rows.read(
+        op, x, lengths=options.lengths, mask=options.mask, reset=options.reset, offsets=options.offsets,
+        reverse=options.reverse, time_major=options.time_major,
+    )  # fmt: skip
+    B, T, batched = layout.B, layout.T, layout.batched
+    I, dtype = x.shape[-1], x.dtype
     w_x, w_h, b, H = _check.weights(op, cell.gates, I, w_x, w_h, b, dtype, cell.biases)
     _check.size(op, B, T, I, H)
     h0 = _check.state(op, "h0", h0, B, H, dtype, batched)
     c0 = _check.state(op, "c0", c0, B, H, dtype, batched)
-    valid = None if options.lengths is None else _check.lengths(op, options.lengths, B, T, batched)
+    x_scale = _check.state(op, "dropout", options.dropout, B, I, dtype, batched, "I")
+    h_scale = _check.state(op, "recurrent_dropout", options.recurrent_dropout, B, H, dtype, batched)
     workers = 0 if options.num_threads is None else _check.num_threads(op, options.num_threads)
-    shape = sequence_shape(B, T, H, batched, time_major)
+    every = _check.checkpoint_every(op, options.checkpoint_every)
+    shape = layout.shape(H)
     if out is None:
         y = target = empty(shape, dtype)
     else:
         y = _check.output(op, out, shape, dtype, (x, w_x, w_h, b, h0, c0))
         target = y if _check.rows(y) is y else empty(shape, dtype)  # the kernel writes contiguous rows
     h, c = empty((B, H), dtype), empty((B, H), dtype) if cell.memory else None
+    if x_scale is not None:
+        x = layout.scaled(x, x_scale)
 
     weights = _core.Weights(cell.name, I, H, dtype, training, **settings)
     weights.pack(w_x, w_h, both_biases(b) if cell.biases == 2 and b is not None else b)
     sequence = _core.Sequence(
-        weights, B, T, training=training, reverse=options.reverse, lengths=valid, num_threads=workers
+        weights,
+        B,
+        T,
+        training=training,
+        reverse=options.reverse,
+        rows=rows,
+        num_threads=workers,
+        checkpoint_every=every,
     )
-    sequence.forward(x, h0, c0, batch_major(target, batched, time_major), h, c)
+    sequence.forward(x, h0, c0, layout.kernel(target), h, c, h_scale=h_scale)
 
     if target is not y:
         y[...] = target
     one_bias = cell.biases == 1 or (b is not None and b.ndim == 1)
-    tape = Tape(cell.name, sequence, x, h0, c0, H, batched, time_major, one_bias) if training else None
+    tape = Tape(cell.name, sequence, x, h0, c0, H, layout, one_bias, x_scale, h_scale) if training else None
     if not batched:
         h, c = h[0], None if c is None else c[0]
     return y, h, c, tape
@@ -97,21 +117,22 @@ def backward(
     if not isinstance(tape, Tape) or tape.cell != cell.name:
         got = f"one of {tape.cell}_forward" if isinstance(tape, Tape) else type(tape).__name__
         raise TypeError(f"{op}: expected a tape from {cell.name}_forward, got {got}")
-    B, T, I, H = tape.shape
-    batched, time_major, dtype, G = tape.batched, tape.time_major, tape.dtype, cell.gates
-    dy = _check.like_output(op, "dy", dy, sequence_shape(B, T, H, batched, time_major), dtype)
+    B, _, I, H = tape.shape
+    layout, dtype, G = tape.layout, tape.dtype, cell.gates
+    batched = layout.batched
+    dy = _check.like_output(op, "dy", dy, layout.shape(H), dtype)
     dh = _check.state(op, "dh", dh, B, H, dtype, batched)
     dc = _check.state(op, "dc", dc, B, H, dtype, batched)
 
-    dx = empty(sequence_shape(B, T, I, batched, time_major), dtype)
+    dx = empty(layout.shape(I), dtype)
     dw_x, dw_h, db = empty((I, G * H), dtype), empty((H, G * H), dtype), empty((cell.biases, G * H), dtype)
     dh0, dc0 = empty((B, H), dtype), empty((B, H), dtype) if cell.memory else None
     tape.take(op).backward(
         tape.x,
-        None if dy is None else batch_major(dy, batched, time_major),
+        None if dy is None else layout.kernel(dy),
         dh,
         dc,
-        batch_major(dx, batched, time_major),
+        layout.kernel(dx),
         dw_x,
         dw_h,
         db,
@@ -119,7 +140,10 @@ def backward(
         dc0,
         tape.h0,
         tape.c0,
+        h_scale=tape.h_scale,
     )
+    if tape.x_scale is not None:
+        layout.scaled(layout.kernel(dx), tape.x_scale, out=layout.kernel(dx))
     if not batched:
         dh0, dc0 = dh0[0], None if dc0 is None else dc0[0]
     grads = (dx, dw_x, dw_h, db[0] if tape.one_bias else db, dh0)

@@ -47,6 +47,15 @@ cdef extern from "lstm_fast.h" nogil:
         int (*interrupted)() noexcept
         const int64_t *lengths
         const int64_t *order
+        const int64_t *position
+        const int64_t *index
+        const int64_t *begin
+        const int64_t *end
+        const cnp.uint8_t *reset
+        int32_t packed
+        const void *h_scale
+        int64_t checkpoint_every
+        void *checkpoints
         lf_seq x, y, dy, dx
         const void *h0
         const void *c0
@@ -93,6 +102,7 @@ cdef extern from "lstm_fast.h" nogil:
     void lf_init()
     int64_t lf_weights_bytes(const lf_weights *)
     int64_t lf_sequence_scratch(const lf_sequence *)
+    int64_t lf_tape_rows(const lf_sequence *, int64_t)
     int64_t lf_dense_scratch(const lf_dense *)
     void lf_pack(const lf_weights *)
     lf_status lf_sequence_forward(const lf_sequence *)
@@ -278,6 +288,20 @@ cdef inline int series(lf_seq *out, object a, int dtype, int64_t B, int64_t T, i
     return 0
 
 
+cdef inline int packed_series(lf_seq *out, object a, int dtype, int64_t R, int64_t F, bint write, str name) except -1:
+    """Fills out with packed rows (R, F) whose features are contiguous; None is NULL."""
+    out.data = NULL
+    if a is None:
+        return 0
+    cdef cnp.ndarray array = checked(a, dtype, 2, write, name)
+    cdef int64_t item = 8 if dtype == LF_FLOAT64 else 4, stride = cnp.PyArray_STRIDE(array, 0)
+    if cnp.PyArray_DIM(array, 0) != R or cnp.PyArray_DIM(array, 1) != F or (F > 1 and R > 0 and cnp.PyArray_STRIDE(array, 1) != item) \
+            or (R > 1 and stride % item):
+        reject(name, a, f"of shape {(R, F)} with contiguous features")
+    out.data, out.stride_b, out.stride_t = cnp.PyArray_DATA(array), 0, stride // item
+    return 0
+
+
 cdef int interrupted() noexcept with gil:
     """Asked by the caller's worker while the GIL is released: runs pending signal handlers; 1 if one raised."""
     try:
@@ -352,43 +376,53 @@ cdef class Weights:
             lf_pack(&w)
 
 
+include "rows.pxi"
+
+
 @cython.final
 cdef class Sequence:
-    """One recurrent problem of fixed shape: Sequence(weights, B, T, training=, reverse=, lengths=, num_threads=).
+    """One recurrent problem of fixed shape: Sequence(weights, B, T, training=, reverse=, lengths= or rows=, num_threads=).
 
-    Owns scratch and tape; used by one thread at a time.
+    Owns scratch and tape; used by one thread at a time. `rows` may be filled anew between calls if `refill` says so: the
+    tape then has room for every position.
     """
     cdef lf_sequence a
     cdef Weights weights
     cdef void *memory
-    cdef int64_t[::1] lengths, order
+    cdef Rows rows
     cdef void *own_h
     cdef void *own_c
-    cdef int64_t requested_threads, memory_nbytes
+    cdef int64_t requested_threads, memory_nbytes, tape_rows
     cdef bint busy, recorded
     cdef readonly int64_t state_nbytes, scratch_nbytes
 
     def __cinit__(self, Weights weights not None, int64_t B, int64_t T, *, bint training=False, bint reverse=False,
-                  lengths=None, int64_t num_threads=0):
-        cdef int64_t item = 8 if weights.w.dtype == LF_FLOAT64 else 4, H = weights.w.H, R, n, state
+                  lengths=None, Rows rows=None, bint refill=False, int64_t num_threads=0, int64_t checkpoint_every=0):
+        cdef int64_t item = 8 if weights.w.dtype == LF_FLOAT64 else 4, H = weights.w.H, R, state, kept = 0
         if B < 0 or T < 0:
             raise ValueError(f"_core.Sequence: expected B >= 0 and T >= 0, got B={B}, T={T}")
         if training and not weights.w.backward:
             raise ValueError("_core.Sequence: training needs Weights(backward=True)")
+        if lengths is not None:
+            rows = Rows(B, T, lengths, None, reverse)
+        if rows is not None and (rows.B != B or rows.T != T or rows.reverse != reverse):
+            raise ValueError(f"_core.Sequence: expected rows of B={B}, T={T}, reverse={reverse}, got {rows.B}, {rows.T}, {rows.reverse}")
         self.weights = weights
         self.requested_threads = num_threads
         self.a.weights = &weights.w
         self.a.interrupted = interrupted
         self.a.B, self.a.T, self.a.training, self.a.reverse = B, T, training, reverse
-        if lengths is not None:
-            self.set_lengths(lengths)
+        self.rows = rows
+        if rows is not None:
+            rows.place(&self.a)
         self.set_threads(thread_count(num_threads))
-        R = B * T
-        if lengths is not None:
-            R = 0
-            for n in self.lengths:
-                R += n
-        self.state_nbytes = R * (weights.shape.tape + 1) * H * item if training else 0
+        R = B * T if rows is None else rows.places if refill else rows.total
+        self.tape_rows = R
+        if training and 0 < checkpoint_every < T:
+            self.a.checkpoint_every = checkpoint_every
+            kept = (T - 1) // checkpoint_every * (1 + weights.shape.memory) * B * H * item
+        R = lf_tape_rows(&self.a, R)
+        self.state_nbytes = R * (weights.shape.tape + 1) * H * item + kept if training else 0
         state = (B * H * item + 63) // 64 * 64
         self.memory_nbytes = 2 * state + self.state_nbytes
         self.memory = allocate(self.memory_nbytes)
@@ -397,17 +431,7 @@ cdef class Sequence:
         if training:
             self.a.tape_gates = <char *>self.own_c + state
             self.a.tape_cells = <char *>self.a.tape_gates + R * weights.shape.tape * H * item
-
-    cdef int set_lengths(self, object lengths) except -1:
-        import numpy as np
-
-        own = np.array(lengths, dtype=np.int64, order="C")
-        if own.shape != (self.a.B,) or (own.size and (own.min() < 0 or own.max() > self.a.T)):
-            raise ValueError(f"_core.Sequence: expected {self.a.B} lengths in [0, {self.a.T}], got {lengths!r}")
-        self.lengths, self.order = own, np.argsort(-own, kind="stable")
-        if self.a.B:
-            self.a.lengths, self.a.order = &self.lengths[0], &self.order[0]
-        return 0
+            self.a.checkpoints = <char *>self.a.tape_cells + R * H * item
 
     def __dealloc__(self):
         release(self.memory, self.memory_nbytes)
@@ -429,11 +453,29 @@ cdef class Sequence:
         """Refuses a second thread; follows set_num_threads where the call did not name a count."""
         if self.busy:
             raise RuntimeError("_core.Sequence: in use by another thread; create one per thread")
+        if self.rows is not None:
+            self.rows.place(&self.a)
         if self.requested_threads <= 0 and self.a.threads != thread_count(0):
             self.set_threads(thread_count(0))
         return 0
 
-    def forward(self, x, h0, c0, y, h, c, Weights weights=None):
+    cdef int place(self, lf_seq *out, object a, int64_t F, bint write, str name) except -1:
+        """Fills out with (B,T,F), or packed (R,F)."""
+        if self.rows is not None and self.rows.packed:
+            return packed_series(out, a, self.weights.w.dtype, self.rows.places, F, write, name)
+        return series(out, a, self.weights.w.dtype, self.a.B, self.a.T, F, write, name)
+
+    cdef int set_h_scale(self, object h_scale) except -1:
+        """Factors (B,H) of h in the product, or None; scratch grows when they come for the first time."""
+        self.a.h_scale = flat(h_scale, self.weights.w.dtype, self.a.B * self.weights.w.H, False, "h_scale")
+        if self.needs_scratch():
+            self.set_threads(self.a.threads)
+        return 0
+
+    cdef bint needs_scratch(self) except -1:
+        return lf_sequence_scratch(&self.a) > self.scratch_nbytes
+
+    def forward(self, x, h0, c0, y, h, c, Weights weights=None, h_scale=None):
         """x (B,T,I), h0, c0 (B,H) or None -> y (B,T,H) or None, h, c (B,H) or None. Only an LSTM has c0 and c."""
         self.enter()
         cdef lf_sequence *a = &self.a
@@ -444,8 +486,11 @@ cdef class Sequence:
                 raise ValueError("_core.Sequence.forward: weights of another cell, shape, dtype or kind")
             self.weights = weights
             a.weights = &weights.w
-        series(&a.x, x, dtype, B, a.T, self.weights.w.I, False, "x")
-        series(&a.y, y, dtype, B, a.T, H, True, "y")
+        if self.rows is not None and a.training and self.rows.total > self.tape_rows:
+            raise ValueError("_core.Sequence.forward: rows with more steps than at first need refill=True")
+        self.set_h_scale(h_scale)
+        self.place(&a.x, x, self.weights.w.I, False, "x")
+        self.place(&a.y, y, H, True, "y")
         if x is None:
             reject("x", x, "an array")
         a.h0 = flat(h0, dtype, B * H, False, "h0")
@@ -466,17 +511,18 @@ cdef class Sequence:
             raise_pending()
         self.recorded = a.training
 
-    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False):
-        """Gradients of the last forward; consumes its tape. dy, dh, dc may be None (zeros); dx, dh0, dc0 None (not wanted)."""
+    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None):
+        """Gradients of the last forward, given its x, h0, c0, h_scale; consumes its tape. dy, dh, dc may be None (zeros); dx, dh0, dc0 None (not wanted)."""
         self.enter()
         if not self.recorded:
             raise ValueError("_core.Sequence.backward: needs a forward with training=True before each call")
         cdef lf_sequence *a = &self.a
         cdef int dtype = self.weights.w.dtype
         cdef int64_t B = a.B, I = self.weights.w.I, H = self.weights.w.H, G = self.weights.shape.columns
-        series(&a.x, x, dtype, B, a.T, I, False, "x")
-        series(&a.dy, dy, dtype, B, a.T, H, False, "dy")
-        series(&a.dx, dx, dtype, B, a.T, I, True, "dx")
+        self.set_h_scale(h_scale)
+        self.place(&a.x, x, I, False, "x")
+        self.place(&a.dy, dy, H, False, "dy")
+        self.place(&a.dx, dx, I, True, "dx")
         if dx is not None and not self.weights.w.backward & 2:
             raise ValueError("_core.Sequence.backward: dx needs Weights(input_grad=True)")
         if x is None or dw_x is None or dw_h is None or db is None:

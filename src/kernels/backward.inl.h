@@ -11,33 +11,67 @@ template <class V, class Cell> struct Backward {
     static constexpr int G = Cell::COLUMNS;
     static constexpr bool CARRIES_H = !Cell::MEMORY && Cell::TAPE > 1;  // dh past the gates, in v.carry
 
+    // dG of step s of a row as w_h meets it; zeros where the state was reset before that step.
+    const T *through_h(int64_t s, int64_t rank) const {
+        return v.resets(v.row(rank), s) ? v.zeros() : v.gates(s, rank) + Cell::DH * v.H;
+    }
+    template <class Lanes> V scale_of(int64_t b, int64_t unit, Lanes lanes) const {
+        return lanes.load(static_cast<const T *>(v.a.h_scale) + b * v.H + unit);
+    }
+
+    // After the cells of step s of a row, `vectors` vectors of units from `block`: the gradient past the gates ends at a
+    // reset, and h is kept as it entered the product.
+    void leave(int64_t s, int64_t rank, int64_t block, int vectors) const {
+        const int64_t b = v.row(rank);
+        T *const past = s == 0 && Cell::MEMORY && v.a.dc0 ? static_cast<T *>(v.a.dc0) + b * v.H : v.carry(rank);
+        for (int64_t j = block; j < block + vectors; ++j)
+            with_lanes<V>(j, v.H, [&](auto lanes) {
+                const int64_t unit = j * V::N;
+                if (v.resets(b, s)) lanes.store(past + unit, V::zero());
+                T *const h = v.cell(s, rank) + unit;
+                if (v.a.h_scale) lanes.store(h, lanes.load(h) * scale_of(b, unit, lanes));
+            });
+    }
+
     // Gate gradients at step s of this worker's rows [begin, end): dh = dy (+ dh of the last state), + dG_{s+1} w_h^T when
     // step s+1 exists for these rows (recurrent), then the cell.
     void step(int64_t s, int64_t begin, int64_t end, bool recurrent) const {
         const int64_t H = v.H, first = v.block_begin;
-        const auto start = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
+        // use(z, part of dh that does not come through w_h, vector, lanes) for each vector of a tile
+        const auto direct = [&](int64_t p0, int rows, int64_t block, int vectors, T *z, auto use) {
             for (int r = 0; r < rows; ++r) {
-                const int64_t b = v.row(v.rank(begin + p0 + r));
+                const int64_t rank = v.rank(begin + p0 + r), b = v.row(rank);
                 const T *dy = v.a.dy.data ? View::at(v.a.dy, b, v.position(b, s)) : v.zeros();
-                const T *last = !recurrent ? v.row_or_zeros(v.a.dh, b) : CARRIES_H ? v.carry(v.rank(begin + p0 + r)) : v.zeros();
+                const T *last = !recurrent ? v.last_gradient(v.a.dh, s, b) : CARRIES_H ? v.carry(rank) : v.zeros();
                 for (int j = 0; j < vectors; ++j, z += V::N)
                     with_lanes<V>(first + block + j, H, [&](auto lanes) {
                         const int64_t unit = (first + block + j) * V::N;
-                        V::store(z, lanes.load(dy + unit) + lanes.load(last + unit));
+                        V sum = lanes.load(dy + unit) + lanes.load(last + unit);
+                        if (v.a.dy.data) v.for_repeats(b, s, [&](int64_t t) { sum = sum + lanes.load(View::at(v.a.dy, b, t) + unit); });
+                        use(z, sum, b, unit, lanes);
                     });
             }
         };
-        const auto cells = [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
+        const auto start = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
+            if (v.a.h_scale) memset(z, 0, static_cast<size_t>(rows * vectors * V::N) * sizeof(T));
+            else direct(p0, rows, block, vectors, z, [](T *q, V sum, int64_t, int64_t, auto) { V::store(q, sum); });
+        };
+        const auto cells = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
+            if (v.a.h_scale)
+                direct(p0, rows, block, vectors, z, [&](T *q, V sum, int64_t b, int64_t unit, auto lanes) {
+                    V::store(q, V::fma(V::load(q), scale_of(b, unit, lanes), sum));
+                });
             typename Cell::template Row<T> row[ROWS_MAX];
             for (int r = 0; r < rows; ++r) {
                 const int64_t rank = v.rank(begin + p0 + r);
                 row[r] = Cell::template Row<T>::of(v, s, rank, v.row(rank), recurrent, v.carry(rank));
             }
             Cell::template backward<V>(z, rows, vectors, first + block, v, row);
+            if (v.a.reset || v.a.h_scale)
+                for (int r = 0; r < rows; ++r) leave(s, v.rank(begin + p0 + r), first + block, vectors);
         };
         multiply_rows<V>(end - begin, recurrent ? G * H : 0, v.panels + v.panel_layout.back_h + first * V::N * G * H,
-                         v.block_end - first, v.products,
-                         [&](int64_t p) { return static_cast<const T *>(v.gates(s + 1, v.rank(begin + p)) + Cell::DH * H); }, start, cells);
+                         v.block_end - first, v.products, [&](int64_t p) { return through_h(s + 1, v.rank(begin + p)); }, start, cells);
     }
 
     // dh0 = dG_0 w_h^T (+ dh past the gates), or the gradient of the last state for rows of length 0 (dc0 likewise).
@@ -45,24 +79,33 @@ template <class V, class Cell> struct Backward {
         const int64_t H = v.H, started = v.my_rows(0), all = (v.B - v.first + v.stride - 1) / v.stride;
         const int64_t begin = v.block_begin * V::N, end = smaller(H, v.block_end * V::N);
         if (begin >= end) return;
-        const auto row = [&](int64_t p) { return static_cast<const T *>(v.gates(0, v.rank(p)) + Cell::DH * H); };
+        const bool scaled = v.a.h_scale;
+        const auto past = [&](int64_t p, int64_t unit, auto lanes) { return CARRIES_H ? lanes.load(v.carry(v.rank(p)) + unit) : V::zero(); };
         const auto start = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
             for (int r = 0; r < rows; ++r)
                 for (int j = 0; j < vectors; ++j, z += V::N)
                     with_lanes<V>(v.block_begin + block + j, H, [&](auto lanes) {
-                        V::store(z, CARRIES_H ? lanes.load(v.carry(v.rank(p0 + r)) + begin + (block + j) * V::N) : V::zero());
+                        V::store(z, scaled ? V::zero() : past(p0 + r, begin + (block + j) * V::N, lanes));
+                    });
+        };
+        const auto done = [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
+            for (int r = 0; r < rows; ++r)
+                for (int j = 0; j < vectors; ++j, z += V::N)
+                    with_lanes<V>(v.block_begin + block + j, H, [&](auto lanes) {
+                        const int64_t b = v.row(v.rank(p0 + r)), unit = begin + (block + j) * V::N;
+                        const V dh = V::load(z);
+                        lanes.store(static_cast<T *>(v.a.dh0) + b * H + unit,
+                                    scaled ? V::fma(dh, scale_of(b, unit, lanes), past(p0 + r, unit, lanes)) : dh);
                     });
         };
         if (v.a.dh0)
             multiply_rows<V>(started, G * H, v.panels + v.panel_layout.back_h + begin * G * H, v.block_end - v.block_begin,
-                             v.products, row, start, store_rows<V>(H - begin, [&](int64_t p) {
-                                 return static_cast<T *>(v.a.dh0) + v.row(v.rank(p)) * H + begin;
-                             }));
+                             v.products, [&](int64_t p) { return through_h(0, v.rank(p)); }, start, done);
         const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
         for (int64_t p = started; p < all; ++p) {
             const int64_t b = v.row(v.rank(p)), at = b * H + begin;
-            if (v.a.dh0) memmove(static_cast<T *>(v.a.dh0) + at, v.row_or_zeros(v.a.dh, b) + begin, bytes);
-            if (v.a.dc0) memmove(static_cast<T *>(v.a.dc0) + at, v.row_or_zeros(v.a.dc, b) + begin, bytes);
+            if (v.a.dh0) memmove(static_cast<T *>(v.a.dh0) + at, v.last_gradient(v.a.dh, -1, b) + begin, bytes);
+            if (v.a.dc0) memmove(static_cast<T *>(v.a.dc0) + at, v.last_gradient(v.a.dc, -1, b) + begin, bytes);
         }
     }
 };
@@ -107,72 +150,125 @@ template <class V, class Cell> inline void input_gradient(const SequenceView<V, 
     for (int64_t r0 = begin; r0 < end; r0 += CHUNK) {
         const int64_t count = smaller(CHUNK, end - r0);
         for (int64_t r = 0; r < count; ++r, cursor.next()) out[r] = View::at(v.a.dx, cursor.b(), cursor.t());
-        const T *d = static_cast<const T *>(v.a.tape_gates) + (r0 * Cell::TAPE + Cell::DX) * v.H;
+        const T *d = static_cast<const T *>(v.a.tape_gates) + ((r0 - v.tape_base) * Cell::TAPE + Cell::DX) * v.H;
         multiply_rows<V>(count, G * v.H, v.panels + v.panel_layout.back_x, ceil_div(v.I, V::N), v.products,
                          [&](int64_t r) { return d + r * Cell::TAPE * v.H; }, StartFrom<V>{nullptr},
                          store_rows<V>(v.I, [&](int64_t r) { return out[r]; }));
     }
 }
 
-template <class V, class Cell> inline void parameter_gradients(const SequenceView<V, Cell> &v, int64_t R, const lf_worker *w) {
+// dw_x, dw_h, db of tape rows [begin, end), begin a multiple of SUM_BLOCK; add: to what is there.
+template <class V, class Cell> inline void parameter_gradients(const SequenceView<V, Cell> &v, int64_t begin, int64_t end, bool add, int64_t polled, const lf_worker *w) {
     using T = typename V::T;
     using View = SequenceView<V, Cell>;
     constexpr int64_t G = Cell::COLUMNS;
     const lf_sequence &a = v.a;
     const int64_t I = v.I, H = v.H, row = Cell::TAPE * H;
     T *const dw_x = static_cast<T *>(a.dw_x), *const dw_h = static_cast<T *>(a.dw_h), *const db = static_cast<T *>(a.db);
-    const T *const d = static_cast<const T *>(a.tape_gates);
+    const T *const d = static_cast<const T *>(a.tape_gates) + (begin - v.tape_base) * row;
+    const int64_t R = end - begin;
     const auto solve = [&](const GradientProblem<T> &problem) {
         weight_gradient<V>(problem, v.scratch + v.scratch_layout.packs, w,
                            [&](int64_t first, int64_t count, const T **x, const T **h) {
                                if (count <= 0) return;
-                               TapeCursor<View> cursor(v, first);
+                               TapeCursor<View> cursor(v, begin + first);
                                for (int64_t k = 0; k < count; ++k, cursor.next()) {
                                    const int64_t b = cursor.b();
                                    x[k] = View::at(a.x, b, cursor.t());
-                                   h[k] = v.h_recorded(cursor.s, cursor.rank, b);
+                                   h[k] = v.h_multiplied(cursor.s, cursor.rank, b);
                                }
                            });
     };
-    const bool add = a.accumulate != 0;
     if constexpr (!Cell::APART) {
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {H, dw_h}}, db, add});
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {H, dw_h}}, db, add, polled});
     } else {  // dG = [last gate's x part, first gates, last gate's h part]; db = [db_x, db_h]
         constexpr int64_t L = G - 1;
-        solve({R, L * H, d + H, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add});
-        solve({R, H, d, row, G * H, {{I, dw_x + L * H}, {0, nullptr}}, db + L * H, add});
-        solve({R, G * H, d + H, row, G * H, {{0, nullptr}, {H, dw_h}}, db + G * H, add});
+        solve({R, L * H, d + H, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, polled});
+        solve({R, H, d, row, G * H, {{I, dw_x + L * H}, {0, nullptr}}, db + L * H, add, polled});
+        solve({R, G * H, d + H, row, G * H, {{0, nullptr}, {H, dw_h}}, db + G * H, add, polled});
     }
 }
+
+// The tape of a segment holds its rows, then the first rows of the segment after it: those of the step that follows, and
+// those of a block of weight gradients that is not complete yet.
+template <class V, class Cell> struct Segments {
+    using T = typename V::T;
+    using View = SequenceView<V, Cell>;
+    View &v;
+    const lf_sequence_call &call;
+    const lf_worker *const w;
+    int64_t open_rows;   // tape rows [0, open_rows) still wait for their part in the weight gradients
+    int64_t polled = 0;  // steps done, of any kind
+    bool add;
+
+    // Moves the first rows of the segment that ends here behind the rows of segment [begin, end).
+    void keep_first_rows(int64_t begin, int64_t end) const {
+        const int64_t first = v.tape_row(end), open = open_rows - first, keep = open > v.alive(end) ? open : v.alive(end);
+        const int64_t to = first - v.tape_row(begin);
+        T *const gates = static_cast<T *>(v.a.tape_gates), *const cells = static_cast<T *>(v.a.tape_cells);
+        memmove(gates + to * Cell::TAPE * v.H, gates, static_cast<size_t>(keep * Cell::TAPE * v.H) * sizeof(T));
+        memmove(cells + to * v.H, cells, static_cast<size_t>(keep * v.H) * sizeof(T));
+    }
+
+    // False: stopped.
+    bool run(int64_t begin, int64_t end, bool again) {
+        if (again) {
+            if (end < v.steps && w->index == 0) keep_first_rows(begin, end);
+            v.enter_segment(begin);
+            lf_barrier_wait(w);
+            forward_steps<V, Cell, true>(v, begin, end, polled, call.poll_steps, w);
+            polled += end - begin;
+            lf_barrier_wait(w);
+            if (lf_stops(w, polled - 1)) return false;
+        }
+        const Backward<V, Cell> backward{v};
+        for (int64_t s = end - 1; s >= begin; --s) {
+            const int64_t going = v.my_rows(s + 1), rows = v.my_rows(s), done = polled + end - 1 - s;
+            backward.step(s, 0, going, true);
+            backward.step(s, going, rows, false);
+            if ((done + 1) % call.poll_steps == 0) lf_poll(w, done);
+            if (v.split_units) lf_barrier_wait(w);
+            if (lf_stops(w, done)) break;
+        }
+        polled += end - begin;
+        if (v.a.h_scale)
+            for (int64_t p = 0; p < v.my_rows(begin); ++p) {
+                const int64_t rank = v.rank(p), b = v.row(rank);
+                v.scale(rank, b, v.row_or_zeros(v.h_start, b));
+            }
+        lf_barrier_wait(w);
+        if (lf_stops(w, polled - 1)) return false;
+        if (begin == 0) backward.initial_state();
+        const int64_t from = v.tape_row(begin), rows = v.tape_row(end) - from;
+        if (v.a.dx.data) input_gradient<V, Cell>(v, from + rows * w->index / w->count, from + rows * (w->index + 1) / w->count);
+        const int64_t first = ceil_div(from, SUM_BLOCK) * SUM_BLOCK;
+        if (begin == 0 || first < open_rows) {
+            parameter_gradients<V, Cell>(v, first, open_rows, add, polled, w);
+            polled += open_rows - first;
+            open_rows = first;
+            add = true;
+        }
+        lf_barrier_wait(w);
+        return !lf_stops(w, polled - 1);
+    }
+};
 
 template <class V, class Cell> void sequence_backward(const void *args, const lf_worker *w) {
     using View = SequenceView<V, Cell>;
     const lf_sequence_call &call = *static_cast<const lf_sequence_call *>(args);
-    const View v(*call.args, call.offsets, w);
-    const lf_sequence &a = *call.args;
+    lf_sequence a = *call.args;
+    a.y.data = nullptr;  // a segment computed again leaves y alone
+    View v(a, call.offsets, w);
     if (w->index == 0) v.clear_zeros();
     lf_barrier_wait(w);
-    const Backward<V, Cell> backward{v};
-    for (int64_t s = v.steps - 1; s >= 0; --s) {
-        const int64_t going = v.my_rows(s + 1), rows = v.my_rows(s);
-        backward.step(s, 0, going, true);
-        backward.step(s, going, rows, false);
-        const int64_t done = v.steps - 1 - s;
-        if ((done + 1) % call.poll_steps == 0) lf_poll(w, done);
-        if (v.split_units) lf_barrier_wait(w);
-        if (lf_stops(w, done)) break;
-    }
-    lf_barrier_wait(w);
-    if (lf_stops(w, v.steps)) return;
-    backward.initial_state();
-    const int64_t R = v.tape_row(v.steps);
-    if (a.dx.data) {
-        input_gradient<V, Cell>(v, R * w->index / w->count, R * (w->index + 1) / w->count);
+    const bool again = a.checkpoint_every && a.checkpoint_every < a.T;
+    const int64_t length = again ? a.checkpoint_every : v.steps;
+    Segments<V, Cell> segments{v, call, w, v.tape_row(v.steps), 0, a.accumulate != 0};
+    for (int64_t begin = again ? (v.steps - 1) / length * length : 0; begin >= 0; begin -= length > 0 ? length : 1)
+        if (!segments.run(begin, smaller(v.steps, begin + length), again)) return;
+    if (a.dx.data)
         for (int64_t b = w->index; b < v.B; b += w->count)
-            for (int64_t t = v.length(b); t < a.T; ++t)
-                memset(View::at(a.dx, b, t), 0, static_cast<size_t>(v.I) * sizeof(typename V::T));
-    }
-    parameter_gradients<V, Cell>(v, R, w);
+            v.for_idle(b, [&](int64_t t, int64_t) { memset(View::at(a.dx, b, t), 0, static_cast<size_t>(v.I) * sizeof(typename V::T)); });
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ template <class V, class Cell, bool Training> struct Forward {
         for (int r = 0; r < rows; ++r) {
             const int64_t rank = v.rank(p0 + r), b = v.row(rank);
             t.segment[0].in[r] = side_by_side ? v.input_row(rank) : View::at(v.a.x, b, v.position(b, s));
-            t.segment[1].in[r] = v.h_before(s, rank, b);
+            t.segment[1].in[r] = v.a.h_scale ? v.scaled_row(rank) : v.h_before(s, rank, b);
             const auto place = Cell::template Place<T>::template of<Training>(v, s, rank, b);
             for (int q = 0; q < blocks; ++q, ++waiting) {
                 cell[waiting] = place.at(unit + q * V::N);
@@ -107,6 +107,11 @@ template <class V, class Cell, bool Training> struct Forward {
                 const int64_t b = v.row(v.rank(p));
                 memcpy(v.input_row(v.rank(p)), View::at(v.a.x, b, v.position(b, s)), static_cast<size_t>(v.I) * sizeof(T));
             }
+        if (v.a.h_scale)
+            for (int64_t p = 0; p < rows; ++p) {
+                const int64_t rank = v.rank(p), b = v.row(rank);
+                v.scale(rank, b, v.h_before(s, rank, b));
+            }
         const int64_t whole = smaller(v.block_end, v.panel_layout.whole);
         int64_t j = v.block_begin;
         if (rows > 0 && rows <= rows_per_tile<V>(2 * GROUP))
@@ -144,7 +149,7 @@ template <class V, class Cell, bool Training> struct Forward {
     }
 };
 
-// Copies the last state of this worker's rows and units to h and c, and zeros y beyond each row's length.
+// Copies the last state of this worker's rows and units to h and c, and fills y where no step has written it.
 template <class V, class Cell, bool Training> inline void finish_rows(const SequenceView<V, Cell> &v) {
     using T = typename V::T;
     const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
@@ -152,41 +157,69 @@ template <class V, class Cell, bool Training> inline void finish_rows(const Sequ
     const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
     for (int64_t r = v.first; r < v.B; r += v.stride) {
         const int64_t b = v.row(r), n = v.length(b);
-        const T *h = n ? v.h_row(n - 1, r, b) : v.row_or_zeros(v.a.h0, b);
+        const bool gone = v.resets(b, n);
+        const T *h = gone ? v.zeros() : n ? v.h_row(n - 1, r, b) : v.row_or_zeros(v.a.h0, b);
         memmove(static_cast<T *>(v.a.h) + b * v.H + begin, h + begin, bytes);
         if constexpr (Cell::MEMORY) {
             T *const c_out = static_cast<T *>(v.a.c) + b * v.H;
-            if (n == 0) memmove(c_out + begin, v.row_or_zeros(v.a.c0, b) + begin, bytes);
+            if (gone) memset(c_out + begin, 0, bytes);
+            else if (n == 0) memmove(c_out + begin, v.row_or_zeros(v.a.c0, b) + begin, bytes);
             else if (Training) memcpy(c_out + begin, v.cell(n - 1, r) + begin, bytes);
         }
         if (v.a.y.data)
-            for (int64_t t = n; t < v.a.T; ++t) memset(SequenceView<V, Cell>::at(v.a.y, b, t) + begin, 0, bytes);
+            v.for_idle(b, [&](int64_t t, int64_t last) {
+                memcpy(v.at(v.a.y, b, t) + begin, last < 0 ? v.zeros() : v.at(v.a.y, b, last) + begin, bytes);
+            });
     }
 }
 
-template <class V, class Cell, bool Training> inline void forward_rows(const lf_sequence_call &call, const lf_worker *w) {
-    const SequenceView<V, Cell> v(*call.args, call.offsets, w);
-    if (w->index == 0) v.clear_zeros();
-    lf_barrier_wait(w);
+// Keeps the state before step s of this worker's rows and units.
+template <class V, class Cell> inline void keep_checkpoint(const SequenceView<V, Cell> &v, int64_t s) {
+    using T = typename V::T;
+    const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
+    if (begin >= end) return;
+    const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
+    for (int64_t p = 0; p < v.my_rows(s); ++p) {
+        const int64_t rank = v.rank(p), b = v.row(rank), at = b * v.H + begin;
+        memcpy(v.checkpoint(s, 0) + at, v.h_row(s - 1, rank, b) + begin, bytes);
+        if constexpr (Cell::MEMORY) memcpy(v.checkpoint(s, 1) + at, static_cast<const T *>(v.a.c) + at, bytes);
+    }
+}
+
+// Steps [begin, end); `polled`: steps of the call before them. False: stopped.
+template <class V, class Cell, bool Training>
+inline bool forward_steps(const SequenceView<V, Cell> &v, int64_t begin, int64_t end, int64_t polled, int64_t poll_steps, const lf_worker *w) {
     Forward<V, Cell, Training> forward(v);
     // Few rows per step, or many inputs: project the inputs of many steps at once. A tiny I is not worth the round trip.
-    const bool project = v.steps > 1 && ((v.I >= 4 && v.my_rows(0) <= 2 * rows_per_tile<V>(4)) || v.I >= PROJECT_INPUTS);
+    const bool project = end - begin > 1 && ((v.I >= 4 && v.my_rows(begin) <= 2 * rows_per_tile<V>(4)) || v.I >= PROJECT_INPUTS);
     const int64_t chunk = v.scratch_layout.steps_projected;
-    for (int64_t s = 0; s < v.steps && v.alive(s) > 0; ++s) {
-        if (project && s % chunk == 0 && v.my_rows(s) > 0)
-            forward.project(s, smaller(v.steps, s + chunk), v.scratch + v.scratch_layout.projected);
+    for (int64_t s = begin; s < end && v.alive(s) > 0; ++s) {
+        const int64_t done = polled + s - begin;
+        if (project && (s - begin) % chunk == 0 && v.my_rows(s) > 0)
+            forward.project(s, smaller(end, s + chunk), v.scratch + v.scratch_layout.projected);
+        if (!Training && s && v.a.checkpoint_every && s % v.a.checkpoint_every == 0) keep_checkpoint(v, s);
         forward.step(s);
-        if ((s + 1) % call.poll_steps == 0) lf_poll(w, s);
+        if ((done + 1) % poll_steps == 0) lf_poll(w, done);
         if (v.split_units) lf_barrier_wait(w);
-        if (lf_stops(w, s)) return;
+        if (lf_stops(w, done)) return false;
     }
-    finish_rows<V, Cell, Training>(v);
+    return true;
+}
+
+template <class V, class Cell, bool Training> inline void forward_rows(const lf_sequence &args, const lf_sequence_call &call, const lf_worker *w) {
+    const SequenceView<V, Cell> v(args, call.offsets, w);
+    if (w->index == 0) v.clear_zeros();
+    lf_barrier_wait(w);
+    if (forward_steps<V, Cell, Training>(v, 0, v.steps, 0, call.poll_steps, w)) finish_rows<V, Cell, Training>(v);
 }
 
 template <class V, class Cell> void sequence_forward(const void *args, const lf_worker *w) {
     const lf_sequence_call &call = *static_cast<const lf_sequence_call *>(args);
-    if (call.args->training) forward_rows<V, Cell, true>(call, w);
-    else forward_rows<V, Cell, false>(call, w);
+    lf_sequence a = *call.args;
+    if (a.training && a.checkpoint_every && a.checkpoint_every < a.T) a.training = 0;  // no tape yet
+    else a.checkpoint_every = 0;
+    if (a.training) forward_rows<V, Cell, true>(a, call, w);
+    else forward_rows<V, Cell, false>(a, call, w);
 }
 
 }  // namespace

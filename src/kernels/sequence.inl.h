@@ -92,23 +92,30 @@ inline int64_t line(int64_t numbers) { return ceil_div(numbers, 16) * 16; }  // 
 // Scratch, in numbers from its start.
 template <class V, class Cell> struct ScratchLayout {
     static constexpr int64_t PROJECTED = 65536;  // numbers of projected input kept at once: within L2
-    int64_t zeros;       // (H): absent states and gradients
+    int64_t zeros;       // (H), with resets a row of dG: absent states and gradients
     int64_t states;      // (2, B, H): h of the last two steps, unless y rows serve
     int64_t inputs;      // (B, I): x of one step, side by side
+    int64_t scaled;      // (copies, B, H): h of one step times h_scale; workers that share rows have a copy each
     int64_t projected;   // (steps_projected, B, blocks, G, lanes)
     int64_t carry;       // (B, H): what backward hands from step to step beside dG: dc, or dh past the gates
     int64_t products;    // per worker: multiply_rows
     int64_t packs;       // weight_gradient
     int64_t steps_projected, total;
 
+    static int64_t zero_count(const lf_sequence &a) {
+        return (a.reset ? (Cell::TAPE > 1 ? Cell::TAPE : 1) : 1) * a.weights->H + V::N;
+    }
+    static int64_t scaled_copies(const lf_sequence &a) { return a.B < a.threads * rows_per_tile<V>(4) ? a.threads : 1; }
+
     explicit ScratchLayout(const lf_sequence &a) {
         const lf_weights &w = *a.weights;
         const int64_t per_step = a.B * Cell::COLUMNS * ceil_div(w.H, V::N) * V::N;
         steps_projected = per_step ? smaller<int64_t>(a.T, PROJECTED / per_step + 1) : 0;
         zeros = 0;
-        states = line(w.H + V::N);
+        states = zeros + line(zero_count(a));
         inputs = states + line(2 * a.B * w.H);
-        projected = inputs + line(a.B * w.I);
+        scaled = inputs + line(a.B * w.I);
+        projected = scaled + (a.h_scale ? line(scaled_copies(a) * a.B * w.H) : 0);
         carry = projected + line(steps_projected * per_step);
         products = carry + (a.training ? line(a.B * w.H) : 0);
         packs = products + a.threads * multiply_scratch();
@@ -129,6 +136,10 @@ template <class V, class Cell> struct SequenceView {
     const bool in_tape;        // the tape keeps h, which then serves the next step
     const bool compact;        // h of a step is kept side by side: rows of y or of x far apart would collide in the caches
     T *const products;         // multiply_rows scratch of this worker
+    int64_t first_step = 0;    // of the segment that the tape holds
+    int64_t tape_base = 0;     // its first tape row
+    const void *h_start, *c_start;  // (B, H) or NULL (zeros): the state before first_step
+    T *scaled;                 // h of one step times h_scale, this worker's copy
     int64_t first, stride;     // this worker's rows: ranks first, first+stride, ...
     int64_t block_begin, block_end;
     bool split_units;          // workers share the units of every row, with a barrier after each step
@@ -139,9 +150,10 @@ template <class V, class Cell> struct SequenceView {
           scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets),
           in_tape(!Cell::MEMORY && args.training),
           compact(in_tape || !args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != H)),
-          products(scratch + scratch_layout.products + w->index * multiply_scratch()) {
+          products(scratch + scratch_layout.products + w->index * multiply_scratch()), h_start(args.h0), c_start(args.c0) {
         const int64_t groups = ceil_div(panel_layout.blocks, GROUP);
         split_units = w->count > 1 && B < w->count * rows_per_tile<V>(4) && groups >= w->count;
+        scaled = scratch + scratch_layout.scaled + (split_units ? w->index * B * H : 0);
         first = split_units ? 0 : w->index;
         stride = split_units ? 1 : w->count;
         block_begin = split_units ? GROUP * (groups * w->index / w->count) : 0;
@@ -154,11 +166,37 @@ template <class V, class Cell> struct SequenceView {
     int64_t rank(int64_t p) const { return first + p * stride; }
     int64_t row(int64_t r) const { return a.order ? a.order[r] : r; }
     int64_t length(int64_t b) const { return a.lengths ? a.lengths[b] : a.T; }
-    int64_t position(int64_t b, int64_t s) const { return a.reverse ? length(b) - 1 - s : s; }
+    int64_t position(int64_t b, int64_t s) const {
+        return a.position ? a.position[a.index[b] + s] : a.reverse ? length(b) - 1 - s : s;
+    }
+    // Whether the state is zero before step s of row b; s = length(b): after its last step.
+    bool resets(int64_t b, int64_t s) const { return a.reset && a.reset[a.index[b] + b + s]; }
+
+    // f(t, position of the step before or -1) for the positions of row b that no step has, padding last.
+    template <class F> void for_idle(int64_t b, F f) const {
+        const int64_t n = length(b), begin = a.position ? a.begin[b] : 0, end = a.position ? a.end[b] : n;
+        if (a.position && n < end - begin) {
+            int64_t last = -1;
+            for (int64_t k = 0, s = 0; k < end - begin; ++k) {
+                const int64_t t = a.reverse ? end - 1 - k : begin + k;
+                if (s < n && position(b, s) == t) last = t, ++s;
+                else f(t, last);
+            }
+        }
+        if (!a.packed)
+            for (int64_t t = end; t < a.T; ++t) f(t, int64_t(-1));
+    }
+    // f(t) for the positions that repeat y of step s of row b.
+    template <class F> void for_repeats(int64_t b, int64_t s, F f) const {
+        if (!a.position) return;
+        const int64_t step = a.reverse ? -1 : 1;
+        const int64_t stop = s + 1 < length(b) ? position(b, s + 1) : a.reverse ? a.begin[b] - 1 : a.end[b];
+        for (int64_t t = position(b, s) + step; t != stop; t += step) f(t);
+    }
 
     static T *at(const lf_seq &q, int64_t b, int64_t t) { return static_cast<T *>(q.data) + b * q.stride_b + t * q.stride_t; }
     void clear_zeros() const {
-        memset(scratch + scratch_layout.zeros, 0, static_cast<size_t>(H + V::N) * sizeof(T));
+        memset(scratch + scratch_layout.zeros, 0, static_cast<size_t>(scratch_layout.zero_count(a)) * sizeof(T));
     }
     const T *zeros() const { return scratch + scratch_layout.zeros; }
     const T *row_or_zeros(const void *p, int64_t b) const { return p ? static_cast<const T *>(p) + b * H : zeros(); }
@@ -168,13 +206,50 @@ template <class V, class Cell> struct SequenceView {
     }
     T *y_row(int64_t s, int64_t b) const { return compact && a.y.data ? at(a.y, b, position(b, s)) : nullptr; }
     T *input_row(int64_t r) const { return scratch + scratch_layout.inputs + r * I; }
-    const T *h_before(int64_t s, int64_t r, int64_t b) const { return s ? h_row(s - 1, r, b) : row_or_zeros(a.h0, b); }
-    T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) + r) * Cell::TAPE * H; }
-    T *cell(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_cells) + (tape_row(s) + r) * H; }
-    const T *cell_before(int64_t s, int64_t r, int64_t b) const { return s ? cell(s - 1, r) : row_or_zeros(a.c0, b); }
+    // scaled_row(r) = h times h_scale
+    void scale(int64_t r, int64_t b, const T *h) const {
+        const T *const factor = static_cast<const T *>(a.h_scale) + b * H;
+        T *const out = scaled_row(r);
+        for (int64_t j = 0; j < ceil_div(H, V::N); ++j)
+            with_lanes<V>(j, H, [&](auto lanes) {
+                lanes.store(out + j * V::N, lanes.load(h + j * V::N) * lanes.load(factor + j * V::N));
+            });
+    }
+    T *scaled_row(int64_t r) const { return scaled + r * H; }
+    const T *h_before(int64_t s, int64_t r, int64_t b) const {
+        if (resets(b, s)) return zeros();
+        return s > first_step ? h_row(s - 1, r, b) : row_or_zeros(h_start, b);
+    }
+    T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) - tape_base + r) * Cell::TAPE * H; }
+    T *cell(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_cells) + (tape_row(s) - tape_base + r) * H; }
+    const T *cell_before(int64_t s, int64_t r, int64_t b) const {
+        if (resets(b, s)) return zeros();
+        return s > first_step ? cell(s - 1, r) : row_or_zeros(c_start, b);
+    }
+    // The gradient p (B, H) of the last state of row b, whose last step is s.
+    const T *last_gradient(const void *p, int64_t s, int64_t b) const { return resets(b, s + 1) ? zeros() : row_or_zeros(p, b); }
+    // h (which 0) or c (1) before step s, a multiple of checkpoint_every: (B, H)
+    T *checkpoint(int64_t s, int which) const {
+        const int64_t kept = Cell::MEMORY ? 2 : 1;
+        return static_cast<T *>(a.checkpoints) + ((s / a.checkpoint_every - 1) * kept + which) * B * H;
+    }
+    // The tape now holds steps from s on.
+    void enter_segment(int64_t s) {
+        first_step = s;
+        tape_base = tape_row(s);
+        h_start = s ? checkpoint(s, 0) : a.h0;
+        c_start = s && Cell::MEMORY ? checkpoint(s, 1) : a.c0;
+    }
     T *carry(int64_t r) const { return scratch + scratch_layout.carry + r * H; }
     // h_{s-1} where the tape's cells hold h
-    const T *h_recorded(int64_t s, int64_t r, int64_t b) const { return s ? cell(s - 1, r) : row_or_zeros(a.h0, b); }
+    const T *h_recorded(int64_t s, int64_t r, int64_t b) const {
+        if (resets(b, s)) return zeros();
+        return s > first_step ? cell(s - 1, r) : row_or_zeros(h_start, b);
+    }
+    // ... times h_scale, once backward has passed there
+    const T *h_multiplied(int64_t s, int64_t r, int64_t b) const {
+        return s == first_step && a.h_scale && !resets(b, s) ? scaled_row(r) : h_recorded(s, r, b);
+    }
 };
 
 }  // namespace

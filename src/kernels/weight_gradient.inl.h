@@ -1,13 +1,14 @@
 // Weight gradients: dW = A^T D and db = column sums of D, over the R rows of a tape.
 //
 // The sum over R is cut into blocks of SUM_BLOCK rows; inside a block each element is one fma chain from zero, and the
-// blocks are added in order, so that the float32 error does not grow with R. Workers own output tiles: no atomics, and the
-// order depends on the shape alone. db is summed in the same order while D is packed.
+// blocks are added from the last to the first, as backward meets them, so that the float32 error does not grow with R.
+// Workers own output tiles: no atomics, and the order depends on the shape alone. db is summed in the same order while D is
+// packed.
 #pragma once
 
 namespace {
 
-constexpr int64_t SUM_BLOCK = 256;  // rows per partial sum: part of the numbers contract, the same on every ISA
+constexpr int64_t SUM_BLOCK = LF_SUM_BLOCK;
 constexpr int64_t A_COLUMNS = 3072;  // columns of A packed at once, 3 MB of floats: they stream past each panel of D
 
 // One part of A: `width` columns, whose gradient goes to out (width, N), rows out_stride apart.
@@ -23,6 +24,7 @@ template <class T> struct GradientProblem {
     GradientPart<T> part[2]; // x, h; width 0: none
     T *db;                   // (N) or NULL
     bool accumulate;
+    int64_t polled;          // steps of the call before this one, for lf_poll
 };
 
 // Numbers that `workers` need for M columns of A: the packed A is shared, a panel of D is each worker's own.
@@ -121,9 +123,10 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
     t.segment[0].panel[0] = d_pack;
     t.segment[1].count = 0;
 
-    for (int64_t k0 = 0; k0 < g.R || k0 == 0; k0 += SUM_BLOCK) {
-        const int64_t count = smaller(SUM_BLOCK, g.R - k0);
-        const bool add = k0 > 0 || g.accumulate;
+    const int64_t last_block = g.R > 0 ? (g.R - 1) / SUM_BLOCK * SUM_BLOCK : 0;
+    for (int64_t k0 = last_block; k0 >= 0; k0 -= SUM_BLOCK) {
+        const int64_t count = smaller(SUM_BLOCK, g.R - k0), done = g.polled + last_block - k0;
+        const bool add = k0 < last_block || g.accumulate;
         fill(k0, count, rows0, rows1);
         t.segment[0].count = count;
         for (int64_t m0 = 0; m0 < M || m0 == 0; m0 += A_COLUMNS) {
@@ -140,7 +143,7 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                 pack_gradient<V>(g.d + k0 * g.d_stride + n0, g.d_stride, count, columns, d_pack, sums ? g.db + n0 : nullptr, add);
                 // The rows of D that are packed next come into L2 meanwhile: too far apart for the hardware to see them.
                 const bool last = panel + panel_step >= panels;
-                const int64_t next_row = last && m1 == M ? k0 + SUM_BLOCK : k0, next_count = smaller(SUM_BLOCK, g.R - next_row);
+                const int64_t next_row = last && m1 == M ? k0 - SUM_BLOCK : k0, next_count = next_row == k0 ? count : k0 ? SUM_BLOCK : 0;
                 const T *const next = g.d + next_row * g.d_stride + (last ? panel_first : panel + panel_step) * panel_width;
                 int64_t fetched = 0;
                 for (int64_t m = begin, tile = 1; m < end; m += MR, ++tile) {
@@ -163,9 +166,9 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                     }
                 }
             }
-            lf_poll(worker, k0);
+            lf_poll(worker, done);
             lf_barrier_wait(worker);  // before a_pack is overwritten
-            if (lf_stops(worker, k0)) return;
+            if (lf_stops(worker, done)) return;
         }
     }
 }

@@ -80,7 +80,8 @@ public:
 
 template <class T> constexpr int dtype_of() { return sizeof(T) == 4 ? LF_FLOAT32 : LF_FLOAT64; }
 
-enum Option { REVERSE = 1, RAGGED = 2, NO_STATE = 4, NO_BIAS = 8, TIME_MAJOR = 16, LAST_ONLY = 32, FEW_GRADIENTS = 64, ACCUMULATE = 128 };
+enum Option { REVERSE = 1, RAGGED = 2, NO_STATE = 4, NO_BIAS = 8, TIME_MAJOR = 16, LAST_ONLY = 32, FEW_GRADIENTS = 64, ACCUMULATE = 128,
+              MASKED = 256, RESET = 512, SCALED = 1024, CHECKPOINTS = 2048 };
 
 struct SequenceCase {
     int64_t B, T, I, H;
@@ -98,6 +99,38 @@ const SequenceCase sequences[] = {
     {17, 8, 1, 5, RAGGED | NO_STATE}, {19, 4, 65, 70, RAGGED}, {19, 9, 7, 33, TIME_MAJOR | ACCUMULATE | REVERSE},
     {19, 2, 600, 33, FEW_GRADIENTS | NO_STATE}, {2, 15, 65, 130, 0}, {1, 5, 3, 150, RAGGED | REVERSE}, {97, 3, 7, 9, RAGGED | TIME_MAJOR},
     {3, 0, 7, 5, 0}, {0, 3, 7, 5, 0},
+    {5, 9, 3, 17, MASKED}, {3, 8, 65, 33, MASKED | RESET | REVERSE}, {19, 7, 4, 5, RESET | TIME_MAJOR}, {13, 5, 7, 16, SCALED},
+    {2, 6, 5, 150, SCALED | RESET | MASKED}, {1, 300, 3, 5, CHECKPOINTS}, {19, 30, 5, 17, CHECKPOINTS | MASKED | RESET | SCALED},
+    {2, 9, 600, 130, CHECKPOINTS | REVERSE | ACCUMULATE}, {290, 5, 3, 9, CHECKPOINTS | RAGGED},
+};
+
+// The tables of a batch with holes and resets, as the contract describes them.
+struct Places {
+    Array<int64_t> position, index, begin, end;
+    Array<uint8_t> reset;
+
+    // Every third position or so is masked, every fifth starts anew; fills lengths.
+    Places(int64_t B, int64_t T, int options, const Array<int64_t> &lengths)
+        : position(B * T), index(B), begin(B), end(B), reset(B * T + B) {
+        for (int64_t b = 0; b < B; ++b) {
+            index[b] = b * T, begin[b] = 0, end[b] = T;
+            int64_t n = 0;
+            uint8_t pending = 0;
+            for (int64_t k = 0; k < T; ++k) {
+                const int64_t t = options & REVERSE ? T - 1 - k : k;
+                if (options & RESET && (t * 3 + b) % 5 == 0) pending = 1;
+                if (options & MASKED && (t * 5 + b * 7) % 3 == 0) continue;
+                position[b * T + n] = t, reset[b * T + b + n++] = pending;
+                pending = 0;
+            }
+            reset[b * T + b + n] = pending;
+            lengths[b] = n;
+        }
+    }
+    void give(lf_sequence *a, int options) const {
+        a->position = &position[0], a->index = &index[0], a->begin = &begin[0], a->end = &end[0];
+        a->reset = options & RESET ? &reset[0] : nullptr;
+    }
 };
 
 struct CellCase {
@@ -118,9 +151,13 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
 
     Array<int64_t> lengths(B), order(B);
     int64_t R = B * T_;
-    if (c.options & RAGGED) {
+    const bool holes = c.options & (MASKED | RESET), ragged = holes || c.options & RAGGED;
+    if (c.options & RAGGED)
+        for (int64_t b = 0; b < B; ++b) lengths[b] = (b * 7 + 3) % (T_ + 1);
+    const Places places(holes ? B : 0, holes ? T_ : 0, c.options, lengths);
+    if (ragged) {
         R = 0;
-        for (int64_t b = 0; b < B; ++b) R += lengths[b] = (b * 7 + 3) % (T_ + 1);
+        for (int64_t b = 0; b < B; ++b) R += lengths[b];
         int64_t at = 0;
         for (int64_t n = T_; n >= 0; --n)
             for (int64_t b = 0; b < B; ++b)
@@ -130,6 +167,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     const Array<T> x(B * T_ * I, random, 2.0), h0(B * H, random, 1.0), c0(B * H, random, 2.0);
     const Array<T> dy(B * T_ * H, random, 1.0), dh(B * H, random, 1.0), dc(B * H, random, 1.0);
     const Array<T> y(B * T_ * H), h(B * H), cell(B * H), dx(B * T_ * I), dh0(B * H), dc0(B * H);
+    const Array<T> h_scale(B * H, random, 1.5);
     const Array<T> dw_x(I * G * H), dw_h(H * G * H), db(shape.biases * H);
 
     lf_weights w = {};
@@ -144,7 +182,9 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     };
     lf_sequence a = {};
     a.weights = &w, a.B = B, a.T = T_, a.threads = threads, a.reverse = c.options & REVERSE ? 1 : 0;
-    if (c.options & RAGGED) a.lengths = &lengths[0], a.order = &order[0];
+    if (ragged) a.lengths = &lengths[0], a.order = &order[0];
+    if (holes) places.give(&a, c.options);
+    if (c.options & SCALED) a.h_scale = h_scale.get();
     a.x = series(x, I);
     if (!last_only) a.y = series(y, H);
     a.h0 = state ? h0.get() : nullptr, a.c0 = state && shape.memory ? c0.get() : nullptr;
@@ -161,8 +201,12 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
         inference = forward.value();
         std::memset(y.get(), 0xff, y.bytes()), std::memset(h.get(), 0xff, h.bytes()), std::memset(cell.get(), 0xff, cell.bytes());
     }
-    const Buffer tape_gates(R * shape.tape * H * static_cast<int64_t>(sizeof(T))), tape_cells(R * H * static_cast<int64_t>(sizeof(T)));
     a.training = 1;
+    if (c.options & CHECKPOINTS) a.checkpoint_every = 4;
+    const int64_t rows = lf_tape_rows(&a, R), item = static_cast<int64_t>(sizeof(T));
+    const Buffer tape_gates(rows * shape.tape * H * item), tape_cells(rows * H * item);
+    const Buffer checkpoints(c.options & CHECKPOINTS ? (T_ - 1) / 4 * (1 + shape.memory) * B * H * item : 0);
+    a.checkpoints = checkpoints.get();
     a.tape_gates = tape_gates.get(), a.tape_cells = tape_cells.get();
     const Buffer scratch(lf_sequence_scratch(&a));
     a.scratch = scratch.get();
@@ -276,6 +320,10 @@ template <class T> void run_all(const char *type) {
             std::snprintf(name, sizeof name, "%s %s B%d T%d I%d H%d options%d", kind.name, type, static_cast<int>(c.B),
                           static_cast<int>(c.T), static_cast<int>(c.I), static_cast<int>(c.H), c.options);
             report(name, [&](int threads) { return run_sequence<T>(kind, c, threads, name); });
+            if (c.options & CHECKPOINTS) {
+                const SequenceCase whole = {c.B, c.T, c.I, c.H, c.options & ~CHECKPOINTS};
+                expect(run_sequence<T>(kind, c, 1, name) == run_sequence<T>(kind, whole, 1, name), name, "checkpoints change the numbers");
+            }
         }
     for (const DenseCase &c : denses) {
         std::snprintf(name, sizeof name, "dense %s rows%d I%d O%d activation%d", type, static_cast<int>(c.rows),
