@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from lstm_fast import _check, _core
 from lstm_fast.layers.base import MAX_PLANS, Layer
+from lstm_fast.layers.cells import Cell
+from lstm_fast.layers.rnn import RNN
 from lstm_fast.models import Model
 from lstm_fast.training.data import as_array
 from lstm_fast.training.parameters import Array
@@ -57,24 +59,22 @@ class Stream:
         if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 0:
             raise ValueError(f"Stream: expected batch as an integer >= 0, got {batch!r}")
         self._threads = _check.num_threads("Stream", num_threads)
-        self._graph: _Graph | None = None
-        if isinstance(model, Model):
-            self._graph = _Graph(model)
-            layers, self._features = self._graph.recurrent, self._graph.features
-            self.dtype, self._x_dtype = model.dtype, self._graph.x_dtype
+        self._graph = _Graph(model) if isinstance(model, Model) else None
+        self.dtype = self._x_dtype = model.dtype
+        if self._graph is not None:
+            cells, self._features, self._x_dtype = self._graph.cells, self._graph.features, self._graph.x_dtype
         else:
-            layers = [model]
-            self.dtype = self._x_dtype = model.dtype
-        self._cores = [self._core(layer, int(batch)) for layer in layers]
-        if self._graph is None:
-            self._features = (layers[0].kernel.shape[0],)  # type: ignore[attr-defined]
+            cells = streamed_cells(model)
+            self._features = (cells[0].kernel.shape[0],)
+        self._single = self._graph is None and len(cells) == 1
+        self._cores = [self._core(cell, int(batch)) for cell in cells]
+        if self._single:
             self.step = self._cores[0].step  # type: ignore[method-assign]
             self.run = self._cores[0].run  # type: ignore[method-assign]
 
-    def _core(self, layer: Layer, B: int) -> Any:
-        h, c = (np.zeros((B, layer.units), self.dtype) for _ in "hc")  # type: ignore[attr-defined]
-        otherwise = self._convert if self._graph is None else None
-        return _core.Stream(packed_weights(layer), h, c, otherwise, self._threads)
+    def _core(self, cell: Cell, B: int) -> Any:
+        h, c, *_ = (*(np.zeros((B, cell.units), self.dtype) for _ in cell.state_names), None)
+        return _core.Stream(cell.packed(), h, c, self._convert if self._single else None, self._threads)
 
     # running
 
@@ -116,7 +116,12 @@ class Stream:
             raise ValueError(f"{op}: expected x of shape {letters} = ({want}), got {a.shape}{fix}")
         steps = 1 if step else a.shape[axes - 1]
         rows = a.reshape(B, steps, *inner)
-        y: Array = self._cores[0].run(rows) if self._graph is None else self._graph.run(rows, self._cores)
+        y: Array = rows
+        if self._graph is None:
+            for core in self._cores:
+                y = core.run(y)
+        else:
+            y = self._graph.run(rows, self._cores)
         y = y.reshape(*a.shape[:axes], *y.shape[2:])
         if out is None:
             return y if self._graph is None else y.copy()
@@ -142,8 +147,8 @@ class Stream:
         """
         chosen = slice(None) if rows is None else self._rows("reset", rows)
         for core in self._cores:
-            core.h[chosen] = 0
-            core.c[chosen] = 0
+            for a in _states(core):
+                a[chosen] = 0
 
     def add_rows(self, n: int = 1) -> range:
         """Append n streams that start from zeros; returns their rows."""
@@ -151,7 +156,7 @@ class Stream:
             raise ValueError(f"Stream.add_rows: expected n as an integer >= 0, got {n!r}")
         before = self.batch
         for core in self._cores:
-            core.bind(*(np.concatenate([a, np.zeros((int(n), a.shape[1]), a.dtype)]) for a in (core.h, core.c)))
+            _bind(core, [np.concatenate([a, np.zeros((int(n), a.shape[1]), a.dtype)]) for a in _states(core)])
         return range(before, before + int(n))
 
     def drop_rows(self, rows: Any) -> None:
@@ -166,7 +171,7 @@ class Stream:
         keep = np.ones(self.batch, bool)
         keep[self._rows("drop_rows", rows)] = False
         for core in self._cores:
-            core.bind(core.h[keep], core.c[keep])
+            _bind(core, [a[keep] for a in _states(core)])
 
     def _rows(self, op: str, rows: Any) -> Any:
         chosen = rows if isinstance(rows, slice | int | np.integer) else np.asarray(rows)
@@ -180,41 +185,51 @@ class Stream:
 
     @property
     def state(self) -> Any:
-        """Copies of the state: (h, c), each (B,H), for a layer; a list of such, in running order, for a model.
+        """Copies of the state: (h, c), each (B,H), or (h,) without c; of a model a list of such, in running order.
 
         Assigning what was read here goes on from there.
         """
-        states = [(core.h.copy(), core.c.copy()) for core in self._cores]
-        return states[0] if self._graph is None else states
+        states = [tuple(a.copy() for a in _states(core)) for core in self._cores]
+        return states[0] if self._single else states
 
     @state.setter
     def state(self, value: Any) -> None:
-        states = [value] if self._graph is None else list(value)
+        states = [value] if self._single else list(value)
         if len(states) != len(self._cores):
             raise ValueError(f"Stream.state: expected the states of {len(self._cores)} layers, got {len(states)}")
-        checked = []
+        checked: list[tuple[Array, Array]] = []
         for core, parts in zip(self._cores, states, strict=True):
-            if not isinstance(parts, Sequence) or len(parts) != 2:
-                raise ValueError(f"Stream.state: expected (h, c), got {type(parts).__name__}")
-            arrays = [as_array("Stream.state", name, a, self.dtype) for name, a in zip("hc", parts, strict=True)]
-            for name, a in zip("hc", arrays, strict=True):
-                if a.shape != core.h.shape:
-                    raise ValueError(f"Stream.state: expected {name} of shape (B, H) = {core.h.shape}, got {a.shape}")
-            checked.append((core, arrays))
-        for core, (h, c) in checked:
-            core.h[...], core.c[...] = h, c
+            kept = _states(core)
+            if not isinstance(parts, Sequence) or len(parts) != len(kept):
+                raise ValueError(f"Stream.state: expected ({', '.join('hc'[: len(kept)])}), got {type(parts).__name__}")
+            for name, a, part in zip("hc", kept, parts, strict=False):
+                new = as_array("Stream.state", name, part, self.dtype)
+                if new.shape != a.shape:
+                    raise ValueError(f"Stream.state: expected {name} of shape (B, H) = {a.shape}, got {new.shape}")
+                checked.append((a, new))
+        for a, new in checked:
+            a[...] = new
 
     def __repr__(self) -> str:
         return f"<Stream of {self.batch}, {len(self._cores)} recurrent layers, {self.dtype}>"
 
 
-def packed_weights(layer: Layer) -> Any:
-    """The packed weights of a recurrent layer that can be fed step by step."""
-    pack: Callable[[], Any] | None = getattr(layer, "packed", None)
-    if pack is None:
-        what = "keeps no state; it needs a recurrent layer in a model" if layer.stepwise else "needs the whole sequence"
+def _states(core: Any) -> list[Array]:
+    return [core.h] if core.c is None else [core.h, core.c]
+
+
+def _bind(core: Any, states: list[Array]) -> None:
+    core.bind(states[0], states[1] if len(states) == 2 else None)
+
+
+def streamed_cells(layer: Layer) -> list[Cell]:
+    """The cells, with weights, of a recurrent layer that can be fed step by step."""
+    if not isinstance(layer, RNN):
+        what = (
+            "keeps no state; it needs a recurrent layer in a model" if layer.stepwise else "cannot be fed step by step"
+        )
         raise ValueError(f"Stream: {layer.label} {what}")
-    if getattr(layer, "go_backwards", False):
+    if layer.go_backwards:
         raise ValueError(f"Stream: {layer.label} has go_backwards=True, which needs the whole sequence")
     if not layer.built:
         if layer.first_shape is None:
@@ -222,7 +237,7 @@ def packed_weights(layer: Layer) -> Any:
                 f"Stream: {layer.label} has no weights yet; call it on data or give it an input_shape first"
             )
         layer.ensure_built([layer.first_shape])
-    return pack()
+    return layer.cells
 
 
 class _Graph:
@@ -241,20 +256,20 @@ class _Graph:
         if len(shape) < 2 or any(n is None for n in shape[2:]):
             raise ValueError(f"Stream: expected inputs of shape (batch, time steps, ...), got {shape} in {model.label}")
         self.features = tuple(n for n in shape[2:] if n is not None)
-        self.recurrent: list[Layer] = []
-        self.number: dict[int, int] = {}  # id of a node -> which of the recurrent layers
+        self.cells: list[Cell] = []
+        self.number: dict[int, slice] = {}  # id of a node -> which of the cells
         self.frozen: dict[int, Layer] = {}  # id of a layer -> its copy
         for node in graph.nodes:
             layer = node.layer
             if layer.stepwise:
                 self.frozen[id(layer)] = layer.frozen([t.shape for t in node.inputs])
                 continue
-            if hasattr(layer, "packed") and len(node.inputs) != 1:
-                raise ValueError(f"Stream: {layer.label} has an initial_state; set Stream.state instead")
-            packed_weights(layer)
-            self.number[id(node)] = len(self.recurrent)
-            self.recurrent.append(layer)
-        if not self.recurrent:
+            cells = streamed_cells(layer)
+            if len(node.inputs) != 1:
+                raise ValueError(f"Stream: {layer.label} has an initial_state or a mask; set Stream.state instead")
+            self.number[id(node)] = slice(len(self.cells), len(self.cells) + len(cells))
+            self.cells += cells
+        if not self.cells:
             raise ValueError(f"Stream: expected a recurrent layer in {model.label}, got none")
         self.plans: dict[tuple[int, int], Plan] = {}
 
@@ -282,9 +297,11 @@ class _Graph:
             if number is None:
                 outputs = self.frozen[id(node.layer)].add_ops(plan, inputs, **node.arguments)
             else:
-                y = plan.value((*x.shape[:2], cores[number].h.shape[1]))
-                plan.add(_StreamOp(cores[number], inputs[0], y))
-                outputs = [y]
+                outputs = inputs[:1]
+                for core in cores[number]:
+                    y = plan.value((*x.shape[:2], core.h.shape[1]))
+                    plan.add(_StreamOp(core, outputs[0], y))
+                    outputs = [y]
             values.update((id(t), v) for t, v in zip(node.outputs, outputs, strict=False))
         try:
             plan.outputs = [values[id(self.graph.outputs[0])]]

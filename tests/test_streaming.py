@@ -59,6 +59,51 @@ def test_chunks_of_a_layer(rng: np.random.Generator, dtype: Any, B: int, sizes: 
         assert np.array_equal(stream.state[1], want.c)
 
 
+@pytest.mark.parametrize("kind", ["GRU", "SimpleRNN", "stacked cells"])
+def test_chunks_of_other_layers(rng: np.random.Generator, dtype: Any, kind: str) -> None:
+    options: dict[str, Any] = {"return_sequences": True, "dtype": dtype, "input_shape": (None, 5)}
+    if kind == "stacked cells":
+        layer: Any = layers.RNN([layers.LSTMCell(19, dtype=dtype), layers.LSTMCell(8, dtype=dtype)], **options)
+    else:
+        layer = getattr(layers, kind)(19, **options)
+    x = rng.standard_normal((3, 11, 5)).astype(dtype)
+    want = layer(x)
+    for sizes in CHUNKS:
+        stream = Stream(layer, 3)
+        assert np.array_equal(pieces(stream, x, sizes), want)
+    stream = Stream(layer, 3)
+    stream.run(x[:, :4])
+    kept = stream.state
+    stream.drop_rows(1)
+    stream.add_rows(1)
+    stream.reset(0)
+    stream.state = kept
+    assert np.array_equal(stream.run(x[:, 4:]), want[:, 4:])
+
+
+def test_layers_that_treat_steps_alone(rng: np.random.Generator) -> None:
+    model = lf.Sequential(
+        [
+            Input((None,), dtype="int64"),
+            layers.Embedding(11, 5),
+            layers.GRU(7, return_sequences=True),
+            layers.LayerNormalization(),
+            layers.GaussianNoise(0.1),
+            Dense(4),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(),
+            layers.SimpleRNN(6, return_sequences=True),
+            layers.Softmax(),
+        ]
+    )
+    x = rng.integers(0, 11, (3, 9))
+    want = model.predict(x)
+    stream = Stream(model, 3)
+    assert np.array_equal(
+        np.concatenate([stream.run(x[:, :5]), stream.step(x[:, 5])[:, None], stream.run(x[:, 6:])], 1), want
+    )
+
+
 @pytest.mark.parametrize("sizes", CHUNKS, ids=str)
 @pytest.mark.parametrize("B", [1, 4])
 def test_chunks_of_a_model(rng: np.random.Generator, dtype: Any, B: int, sizes: list[int]) -> None:
@@ -241,7 +286,7 @@ def refused(build: Any) -> Any:
         (
             refused(lambda: lf.Sequential([Input((4, 2)), LSTM(3, return_sequences=True), layers.Flatten(), Dense(1)])),
             ValueError,
-            r"\(Flatten\) needs the whole sequence",
+            r"\(Flatten\) cannot be fed step by step",
         ),
         (
             refused(lambda: lf.Sequential([Input((4, 2)), Dense(3)])),

@@ -145,6 +145,7 @@ class Dot(Merge):
     """
 
     inputs_max: ClassVar[int | None] = 2
+    stepwise = False
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

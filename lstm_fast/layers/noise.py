@@ -21,6 +21,7 @@ class GaussianNoise(Layer):
         [[1.0, 1.0]]
     """
 
+    stepwise = True
     supports_masking: ClassVar[bool] = True
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
@@ -54,6 +55,7 @@ class GaussianDropout(Layer):
         [[1.0, 1.0]]
     """
 
+    stepwise = True
     supports_masking: ClassVar[bool] = True
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:

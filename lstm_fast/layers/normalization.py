@@ -35,6 +35,7 @@ class _Normalization(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.axis = axis
+        self.stepwise = axis in (-1, [-1])
         self.epsilon, self.center, self.scale = float(epsilon), bool(center), bool(scale)
         self.beta_initializer, self.gamma_initializer = map(initializers.get, (beta_initializer, gamma_initializer))
         self.beta_regularizer, self.gamma_regularizer = map(regularizers.get, (beta_regularizer, gamma_regularizer))

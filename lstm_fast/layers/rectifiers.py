@@ -24,6 +24,7 @@ class ReLU(Layer):
         [[0.0, 1.0, 2.0]]
     """
 
+    stepwise = True
     supports_masking: ClassVar[bool] = True
 
     def __init__(
@@ -113,6 +114,7 @@ class PReLU(Layer):
 class ELU(Layer):
     """x where it is positive, else alpha * (exp(x) - 1)."""
 
+    stepwise = True
     supports_masking: ClassVar[bool] = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
@@ -143,6 +145,7 @@ class Softmax(Layer):
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = int(axis)
+        self.stepwise = self.axis == -1
 
     def output_shapes(self, *shapes: Shape) -> list[Shape]:
         if not -len(shapes[0]) <= self.axis < len(shapes[0]):
