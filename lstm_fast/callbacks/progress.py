@@ -23,13 +23,14 @@ def verbosity(verbose: Any) -> int:
 class Progress:
     """One bar over all epochs (verbose 1), a line per epoch (2), or nothing (0)."""
 
-    def __init__(self, verbose: int, epochs: int, initial_epoch: int, steps: int) -> None:
+    def __init__(self, verbose: int, epochs: int, initial_epoch: int, steps: int | None) -> None:
         self.verbose, self.epochs, self.steps = verbose, epochs, steps
         self.bar: Any = None
         if verbose == 1:
             from tqdm.auto import tqdm
 
-            self.bar = tqdm(total=(epochs - initial_epoch) * steps, unit="batch", mininterval=INTERVAL)
+            total = None if steps is None else (epochs - initial_epoch) * steps
+            self.bar = tqdm(total=total, unit="batch", mininterval=INTERVAL)
         self.line = ""
         self.start_epoch(initial_epoch)
 
@@ -50,7 +51,7 @@ class Progress:
         if self.bar is not None:
             rest = {k: v for k, v in logs.items() if k != "loss"}
             self.line = "".join(f", {k}={v:.4g}" for k, v in rest.items())
-            self.advance(self.steps, logs["loss"])
+            self.advance(self.done if self.steps is None else self.steps, logs["loss"])
         elif self.verbose == 2:
             seconds = time.perf_counter() - self.started
             numbers = " - ".join(f"{k}: {v:.4g}" for k, v in logs.items())

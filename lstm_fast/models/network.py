@@ -13,6 +13,7 @@ from lstm_fast.models.graph import Graph
 from lstm_fast.training.data import as_array, as_list, fit_shape, same_length
 from lstm_fast.training.parameters import Array, Dtype, Store
 from lstm_fast.training.plan import Plan, Value
+from lstm_fast.training.streams import Stream, is_stream
 
 CHUNK_BYTES = 1 << 24  # memory of the arrays of one plan of predict, when no batch_size is given
 LEAST_ROWS = 32
@@ -133,7 +134,7 @@ class Network(Layer):
         """The outputs for all rows of x.
 
         Args:
-            x: array (N,...), or a list or dict of them for several inputs.
+            x: array (N,...), or a list or dict of them for several inputs; or batches, as in `fit`, y unused.
             batch_size: rows computed at once; it changes memory, never the numbers. None: chosen by size.
             verbose: 1 shows a progress bar on long work; 'auto' and 0 are silent.
 
@@ -155,13 +156,17 @@ class Network(Layer):
                     call()
                 start.array = None  # a plan keeps no data
                 return plan.outputs[0].array.copy()
-        return self._predict(x, batch_size, verbose)
+        return self._predict(x, batch_size, verbose, steps)
 
     def predict_on_batch(self, x: Any) -> Any:
         """`predict` of one batch."""
         return self.predict(x)
 
-    def _predict(self, x: Any, batch_size: int | None, verbose: Any) -> Any:
+    def _predict(self, x: Any, batch_size: int | None, verbose: Any, steps: int | None = None) -> Any:
+        if is_stream(x):
+            stream = Stream("predict", x, steps)
+            parts = [self.infer(self.inputs_for("predict", batch[0])) for batch in stream.batches()]
+            return self._results([np.concatenate(one) for one in zip(*parts, strict=True)])
         arrays = self.inputs_for("predict", x)
         n = len(arrays[0])
         chunk = self.chunk_rows(arrays, batch_size)

@@ -11,6 +11,7 @@ from lstm_fast.training.compiled import Compiled, class_weights
 from lstm_fast.training.data import as_array, as_list, same_length
 from lstm_fast.training.parameters import Array
 from lstm_fast.training.step import Data, Step
+from lstm_fast.training.streams import Stream, is_stream
 from lstm_fast.training.totals import Totals
 from lstm_fast.utils.random import new_generator
 
@@ -84,10 +85,10 @@ class Trainer(Network):
 
     # data
 
-    def data_for(self, op: str, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Data:
+    def data_for(self, op: str, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None) -> Data:
         """Checked and converted rows for training or evaluation."""
         if y is None:
-            raise ValueError(f"{op}: expected targets y, got None")
+            raise ValueError(f"{op}: expected targets y, got None; a stream has batches (x, y)")
         compiled = self.compiled
         inputs: list[Array] = self.inputs_for(op, x)
         names, dtype = self.output_names, self.dtype
@@ -170,19 +171,21 @@ class Trainer(Network):
         """Learn from rows.
 
         Args:
-            x: inputs (N,...); a list or dict of arrays for several inputs.
+            x: inputs (N,...): array, list, pandas frame; a list or dict of them for several inputs. Or batches, (x, y)
+                or (x, y, weights): a generator, a `utils.PyDataset`, or anything that can be iterated.
             y: targets in the shape of the output.
             batch_size: rows per update; None: 32.
             epochs: the epoch to stop after, counted from 0; with `initial_epoch` the number is epochs - initial_epoch.
             verbose: 0 silent, 1 a progress bar, 2 a line per epoch; 'auto': 1 in a terminal, else 2.
             callbacks: objects of `callbacks`.
             validation_split: this part of the rows, the last ones, is only measured.
-            validation_data: (x, y) or (x, y, sample_weight) to measure after each epoch.
+            validation_data: (x, y) or (x, y, sample_weight) to measure after each epoch, or batches of them.
             shuffle: a new order in each epoch, from `utils.set_random_seed`.
             class_weight: {class: weight}.
             sample_weight: (N,), or (N,T) for outputs of T steps.
             initial_epoch: where to go on.
-            steps_per_epoch: at most so many updates per epoch.
+            steps_per_epoch: at most so many updates per epoch; a generator needs it for several epochs.
+            validation_steps: batches of validation_data, when it has no end.
             validation_freq: measure after every so many epochs.
 
         Returns:
@@ -198,9 +201,14 @@ class Trainer(Network):
         if unknown:
             raise TypeError(f"fit: unexpected argument {sorted(unknown)[0]!r}")
         learner: Any = self
+        if is_stream(x):
+            _refuse_beside("fit", x, y=y, sample_weight=sample_weight)
+            data: Data | Stream = Stream("fit", x, steps_per_epoch, class_weight=class_weight)
+        else:
+            data = self.data_for("fit", x, y, sample_weight, class_weight)
         return fit(
             learner,
-            self.data_for("fit", x, y, sample_weight, class_weight),
+            data,
             batch_size=batch_size,
             epochs=epochs,
             verbose=verbose,
@@ -210,6 +218,7 @@ class Trainer(Network):
             shuffle=shuffle,
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
         )
@@ -230,6 +239,7 @@ class Trainer(Network):
 
         Args:
             x, y, sample_weight: as in `fit`.
+            steps: batches to read, when x is a stream.
             batch_size: rows computed at once; None: chosen by size.
             verbose: 2 prints them; otherwise silent.
             return_dict: {name: value} instead of a list.
@@ -237,7 +247,11 @@ class Trainer(Network):
         Returns:
             The loss, or [loss, metric, ...] when there are metrics.
         """
-        logs = self.measure(self.data_for("evaluate", x, y, sample_weight), batch_size)
+        if is_stream(x):
+            _refuse_beside("evaluate", x, y=y, sample_weight=sample_weight)
+            logs = self.measure(Stream("evaluate", x, steps))
+        else:
+            logs = self.measure(self.data_for("evaluate", x, y, sample_weight), batch_size)
         if verbose == 2:
             print(" - ".join(f"{k}: {v:.4f}" for k, v in logs.items()))
         if return_dict:
@@ -245,12 +259,15 @@ class Trainer(Network):
         values = list(logs.values())
         return values[0] if len(values) == 1 else values
 
-    def measure(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
-        """{'loss': ..., metric: ...} over rows that were checked before."""
-        rows = self.chunk_rows(data.x, batch_size)
+    def measure(self, data: Data | Stream, batch_size: int | None = None) -> dict[str, float]:
+        """{'loss': ..., metric: ...} over rows that were checked before, or over a stream."""
         totals = Totals(self)
-        for at in range(0, data.n, rows):
-            part = data.rows(slice(at, at + rows))
+        if isinstance(data, Stream):
+            parts = (self.data_for(data.op, *batch) for batch in data.batches())
+        else:
+            rows = self.chunk_rows(data.x, batch_size)
+            parts = (data.rows(slice(at, at + rows)) for at in range(0, data.n, rows))
+        for part in parts:
             step = self.step_for(part, part.n, False)
             step.load(part)
             totals.add(step, step.once(), part.n)
@@ -280,3 +297,9 @@ class Trainer(Network):
             return logs
         values = list(logs.values())
         return values[0] if len(values) == 1 else values
+
+
+def _refuse_beside(op: str, x: Any, **others: Any) -> None:
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{op}: {name} comes in the batches when x is a {type(x).__name__}; expected {name}=None")

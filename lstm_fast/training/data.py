@@ -105,3 +105,10 @@ def split(fraction: float, n: int) -> int:
     if at in (0, n):
         raise ValueError(f"fit: validation_split={fraction} of {n} rows leaves no row on one side")
     return at
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """`value` as an int >= least."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"fit: expected {name} as an integer >= {least}, got {value!r}")
+    return int(value)
