@@ -211,6 +211,24 @@ def test_time_major(dtype: Any) -> None:
     assert_same_bits({n: a.swapaxes(0, 1) if n in ("y", "dx") else a for n, a in got.items()}, want, "time-major")
 
 
+@pytest.mark.parametrize("name", ["mask", "lengths", "offsets"])
+def test_the_tape_counts_steps_that_count(name: str) -> None:
+    """Steps that do not count take no room, as they take no time: 20 bytes per (t,b,h) of the others."""
+    p = make(13, 40, 2, 16, "float32")
+    lengths = np.arange(13) * 3
+    if name == "offsets":
+        p = pack(p, lengths)
+        value = p.options.pop("offsets")
+    else:
+        value = (
+            lengths
+            if name == "lengths"
+            else np.random.default_rng(0).permuted(np.arange(40) < lengths[:, None], axis=1)
+        )
+    tape = functional.lstm_forward(**p.inputs, **{name: value})[1]
+    assert tape.nbytes == lengths.sum() * 16 * 20
+
+
 @pytest.mark.parametrize("names", OPTIONS, ids="+".join)
 def test_twin_gradients(names: tuple[str, ...]) -> None:
     """The twin's gradients against central differences of the twin's outputs."""
