@@ -76,7 +76,7 @@ template <class V, class Cell> struct Backward {
 
     // dh0 = dG_0 w_h^T (+ dh past the gates), or the gradient of the last state for rows of length 0 (dc0 likewise).
     void initial_state() const {
-        const int64_t H = v.H, started = v.my_rows(0), all = (v.B - v.first + v.stride - 1) / v.stride;
+        const int64_t H = v.H, started = v.my_rows(0), all = v.my_rows_of(v.B);
         const int64_t begin = v.block_begin * V::N, end = smaller(H, v.block_end * V::N);
         if (begin >= end) return;
         const bool scaled = v.a.h_scale;

@@ -155,8 +155,8 @@ template <class V, class Cell, bool Training> inline void finish_rows(const Sequ
     const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
     if (begin >= end) return;
     const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
-    for (int64_t r = v.first; r < v.B; r += v.stride) {
-        const int64_t b = v.row(r), n = v.length(b);
+    for (int64_t p = 0; p < v.my_rows_of(v.B); ++p) {
+        const int64_t r = v.rank(p), b = v.row(r), n = v.length(b);
         const bool gone = v.resets(b, n);
         const T *h = gone ? v.zeros() : n ? v.h_row(n - 1, r, b) : v.row_or_zeros(v.a.h0, b);
         memmove(static_cast<T *>(v.a.h) + b * v.H + begin, h + begin, bytes);

@@ -140,7 +140,8 @@ template <class V, class Cell> struct SequenceView {
     int64_t tape_base = 0;     // its first tape row
     const void *h_start, *c_start;  // (B, H) or NULL (zeros): the state before first_step
     T *scaled;                 // h of one step times h_scale, this worker's copy
-    int64_t first, stride;     // this worker's rows: ranks first, first+stride, ...
+    int64_t first, stride;     // this worker's rows: ranks first, first+stride, ..., `owned` at most
+    int64_t owned;
     int64_t block_begin, block_end;
     bool split_units;          // workers share the units of every row, with a barrier after each step
 
@@ -154,15 +155,19 @@ template <class V, class Cell> struct SequenceView {
         const int64_t groups = ceil_div(panel_layout.blocks, GROUP);
         split_units = w->count > 1 && B < w->count * rows_per_tile<V>(4) && groups >= w->count;
         scaled = scratch + scratch_layout.scaled + (split_units ? w->index * B * H : 0);
-        first = split_units ? 0 : w->index;
-        stride = split_units ? 1 : w->count;
+        // Rows of one length: neighbours, so that workers share few cache lines. Rows that end in turn are dealt out in turn.
+        const bool dealt = tape_offsets && !split_units;
+        first = split_units ? 0 : dealt ? w->index : B * w->index / w->count;
+        stride = dealt ? w->count : 1;
+        owned = split_units || dealt ? B : B * (w->index + 1) / w->count - first;
         block_begin = split_units ? GROUP * (groups * w->index / w->count) : 0;
         block_end = split_units ? smaller(panel_layout.blocks, GROUP * (groups * (w->index + 1) / w->count)) : panel_layout.blocks;
     }
 
     int64_t alive(int64_t s) const { return s >= steps ? 0 : offsets ? offsets[s + 1] - offsets[s] : B; }
     int64_t tape_row(int64_t s) const { return offsets ? offsets[s] : s * B; }
-    int64_t my_rows(int64_t s) const { return (alive(s) - first + stride - 1) / stride; }
+    int64_t my_rows_of(int64_t rows) const { return rows <= first ? 0 : smaller(owned, (rows - first + stride - 1) / stride); }
+    int64_t my_rows(int64_t s) const { return my_rows_of(alive(s)); }
     int64_t rank(int64_t p) const { return first + p * stride; }
     int64_t row(int64_t r) const { return a.order ? a.order[r] : r; }
     int64_t length(int64_t b) const { return a.lengths ? a.lengths[b] : a.T; }
