@@ -58,3 +58,25 @@ if __name__ == "__main__":
     done = python(code, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done\n"
+
+
+def test_directions_after_fork(python: Any) -> None:
+    code = """
+import os, signal, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+import lstm_fast as lf
+lf.set_num_threads(2)
+layer = lf.layers.Bidirectional(lf.layers.LSTM(120))
+x = np.random.default_rng(1).standard_normal((9, 30, 20)).astype("float32")
+want = layer(x)
+if os.fork() == 0:
+    signal.alarm(20)
+    os._exit(0 if np.array_equal(layer(x), want) else 3)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+assert np.array_equal(layer(x), want)
+print("done")
+"""
+    done = python(code, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "done\n"

@@ -187,7 +187,7 @@ def test_dropout_is_one_mask_for_all_steps(rng: np.random.Generator, kind: str) 
     x = np.ones((50, T, 40), np.float32)
     assert np.array_equal(layer(x), layer(x))
     cell = layer.cell
-    run = layers.recurrent_op.Run(cell, Plan(np.dtype("float32"), training=True), Value(x))
+    run = layers.run.Run(cell, Plan(np.dtype("float32"), training=True), Value(x))
     run.forward(None)
     scale = run.drop[:, 0]
     assert set(np.unique(scale).tolist()) == {0.0, float(np.float32(1 / 0.7))}
@@ -198,6 +198,43 @@ def test_dropout_is_one_mask_for_all_steps(rng: np.random.Generator, kind: str) 
     dropped = twin(x, training=True)
     assert np.array_equal(dropped, layer(x * scale[:, None]))
     assert not np.array_equal(twin(x, training=True), dropped)
+
+
+def test_directions_at_once_give_the_same_bits(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both passes, from one thread and from several."""
+    x, y = rng.standard_normal((9, 30, 20)).astype("float32"), rng.standard_normal((9, 30, 2))
+    calls: list[int] = []
+    original = layers.recurrent_op.both
+
+    def counted(*pair: Any) -> None:
+        calls.append(len(pair))
+        original(*pair)
+
+    monkeypatch.setattr(layers.recurrent_op, "both", counted)
+    results = []
+    for n in (1, 2, 4):
+        lf.set_num_threads(n)
+        lf.utils.set_random_seed(1)
+        model = lf.Sequential([Bidirectional(LSTM(120, return_sequences=True)), Bidirectional(GRU(100)), Dense(2)])
+        model.compile("sgd", "mse")
+        model.fit(x, y[:, 0], epochs=2, verbose=0)
+        results.append([model.predict(x), *model.get_weights()])
+        assert bool(calls) == (n > 1)
+    assert all(np.array_equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
+
+
+def test_an_error_on_either_side_reaches_the_caller() -> None:
+    from lstm_fast.training.pair import both
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    done: list[int] = []
+    for pair in ((fail, lambda: done.append(1)), (lambda: done.append(2), fail)):
+        with pytest.raises(ZeroDivisionError):
+            both(*pair)
+    both(lambda: both(lambda: done.append(3), lambda: done.append(4)), lambda: done.append(5))
+    assert sorted(done) == [1, 2, 3, 4, 5]
 
 
 # gradients

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from lstm_fast import regularizers
 from lstm_fast.layers.base import REGISTRY, Layer
-from lstm_fast.layers.recurrent_op import RecurrentOp
+from lstm_fast.layers.recurrent_op import BidirectionalOp, RecurrentOp
 from lstm_fast.layers.rnn import RNN, flat
 from lstm_fast.layers.symbolic import Shape, is_symbolic
 from lstm_fast.training.merging import ConcatenateOp, MultiplyOp, SumOp
@@ -123,21 +123,22 @@ class Bidirectional(Layer):
         first, second = self.forward_layer, self.backward_layer
         read, run, before = first.runs(plan, x, states[:half])
         other_read, other, other_before = second.runs(plan, x, states[half:])
-        concat = self.merge_mode == "concat"
-        alike = regularizers.serialize(first.activity_regularizer) == regularizers.serialize(
-            second.activity_regularizer
-        )
-        together = read is other_read and alike
-        groups = [(first, x, [run, other])] if together else [(first, read, [run]), (second, other_read, [other])]
+        options = self.return_sequences, self.return_state, first.go_backwards
+        penalties = [regularizers.serialize(layer.activity_regularizer) for layer in (first, second)]
+        parts: list[tuple[RNN, RecurrentOp | BidirectionalOp, int]]  # a layer, an operation, its outputs without states
+        if read is other_read and penalties[0] == penalties[1]:
+            pair = BidirectionalOp(plan, x, (run, other), *options, concat=self.merge_mode == "concat")
+            parts = [(first, pair, pair.count)]
+        else:
+            parts = [(first, RecurrentOp(plan, read, run, *options), 1),
+                     (second, RecurrentOp(plan, other_read, other, *options), 1)]  # fmt: skip
         outputs: list[Value] = []
         after: list[Value] = []
-        for layer, at, runs in groups:
-            op = RecurrentOp(plan, at, runs, sequences=self.return_sequences, states=self.return_state,
-                             flip=first.go_backwards, concat=concat and len(runs) == 2)  # fmt: skip
+        for layer, op, count in parts:
             plan.add(op)
             made = layer.regularised(plan, list(op.outputs))
-            outputs += made[: op.count]
-            after += made[op.count :]
+            outputs += made[:count]
+            after += made[count:]
         n = len(run.last)
         after = [*before, *after[:n], *other_before, *after[n:]] if self.return_state else []
         return [*self._merged(plan, outputs), *after]

@@ -9,7 +9,8 @@ import numpy as np
 
 from lstm_fast import _core, activations, constraints, initializers, regularizers
 from lstm_fast.layers.base import Layer
-from lstm_fast.layers.recurrent_op import RecurrentOp, Run
+from lstm_fast.layers.recurrent_op import RecurrentOp
+from lstm_fast.layers.run import Run
 from lstm_fast.layers.symbolic import Shape, is_symbolic
 from lstm_fast.training.ops import ReshapeOp
 from lstm_fast.training.parameters import Array, Parameter
@@ -132,8 +133,8 @@ class Cell(Layer):
         return _core.Weights(self.kind, I, self.units, self.dtype, backward, input_grad, self.activation)
 
     def pack(self, weights: Any) -> None:
-        bias = None if self.bias is None else self.bias.array
-        weights.pack(self.kernel.array, self.recurrent_kernel.array, bias)
+        bias = self.bias
+        weights.pack(self.kernel.array, self.recurrent_kernel.array, None if bias is None else bias.array)
 
     def packed(self) -> Any:
         """The weights as the kernels read them, for inference: a new object after each change, never one repacked."""
@@ -178,7 +179,7 @@ class Cell(Layer):
         step = ReshapeOp(x, (x.shape[0], 1, x.shape[1]))
         plan.add(step)
         run = Run(self, plan, step.outputs[0], inputs[1:])
-        op = RecurrentOp(plan, step.outputs[0], [run], sequences=False, states=True, flip=False, concat=False)
+        op = RecurrentOp(plan, step.outputs[0], run, sequences=False, states=True)
         plan.add(op)
         return list(op.outputs)
 

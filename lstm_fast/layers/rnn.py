@@ -11,7 +11,8 @@ import numpy as np
 from lstm_fast import _core
 from lstm_fast.layers.base import REGISTRY, Layer
 from lstm_fast.layers.cells import UNNAMED, Cell
-from lstm_fast.layers.recurrent_op import RecurrentOp, Run
+from lstm_fast.layers.recurrent_op import RecurrentOp
+from lstm_fast.layers.run import Run
 from lstm_fast.layers.stacked_cells import StackedRNNCells
 from lstm_fast.layers.symbolic import Shape, is_symbolic
 from lstm_fast.training.parameters import Array
@@ -159,7 +160,7 @@ class RNN(Layer):
                       zero_output=self.zero_output_for_mask and self.return_sequences, memory=memory)  # fmt: skip
             at += n
             if k < len(cells) - 1:
-                op = RecurrentOp(plan, x, [run], sequences=True, states=True, flip=False, concat=False)
+                op = RecurrentOp(plan, x, run, sequences=True, states=True)
                 plan.add(op)
                 x, before = op.outputs[0], [*before, *op.outputs[1:]]
         return x, run, before
@@ -168,8 +169,7 @@ class RNN(Layer):
         if inputs[0].mask is not None and len(inputs[0].mask.shape) != 2:
             raise ValueError(f"{self.label}: expected a mask (batch, time steps), got {inputs[0].mask.shape}")
         x, run, before = self.runs(plan, inputs[0], inputs[1:])
-        op = RecurrentOp(plan, x, [run], sequences=self.return_sequences, states=self.return_state,
-                         flip=self.go_backwards, concat=False)  # fmt: skip
+        op = RecurrentOp(plan, x, run, self.return_sequences, self.return_state, flip=self.go_backwards)
         plan.add(op)
         return [op.outputs[0], *before, *op.outputs[1:]] if self.return_state else list(op.outputs)
 
