@@ -54,7 +54,6 @@ class Cell(Layer):
         self.argument_names = [name for name in given if name not in (*UNNAMED, "host")]
         for name in self.argument_names:
             setattr(self, name, self._settled(name, given[name]))
-        self._refuse(bool(self.recurrent_dropout), f"recurrent_dropout={self.recurrent_dropout}", "0")
         for name, known in self.kernel_activations.items():
             value = getattr(self, name)
             self._refuse(value not in known, f"{name}={value!r}", " or ".join(map(repr, known)))

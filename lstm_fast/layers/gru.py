@@ -77,6 +77,7 @@ class GRU(Recurrent):
         go_backwards: read the sequence from its end; y is in the order of reading.
         stateful: row k of a batch starts with the last state of row k of the batch before.
         dropout: while training, features of x are 0 with this probability, the same at all steps of a row.
+        recurrent_dropout: the same for h in the product with w_h (one mask for all gates).
         reset_after: r after the product with w_h, as above; False: n = tanh(x w_xn + b_n + (r*h) w_hn).
         others: as in Keras 3. What is not implemented yet raises ValueError.
 

@@ -82,6 +82,7 @@ class LSTM(Recurrent):
         stateful: row k of a batch starts with the last state of row k of the batch before.
         unit_forget_bias: the bias of f starts at 1.
         dropout: while training, features of x are 0 with this probability, the same at all steps of a row.
+        recurrent_dropout: the same for h in the product with w_h (one mask for all gates).
         others: as in Keras 3. What is not implemented yet raises ValueError.
 
     Called as `layer(x, initial_state=[h0, c0], mask=mask)`. Weights, as `get_weights` orders them: kernel (I,4H),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstm_fast import _core
-from lstm_fast.layers.steps import MaskedSteps
 from lstm_fast.training.parameters import Array
 from lstm_fast.training.plan import Plan, Value
 
@@ -53,17 +52,18 @@ class Run:
         self.h, self.c = pair(self.last)
         self.first = pair(self.start)
         self.weights = cell.native(I, self.learns, self.learns and x.needs_grad) if self.learns else cell.packed()
-        self.threads = 0  # workers of this run; 0: as many as a call may use
-        self.sequence = self._sequence()
-        self.db: Any = cell.bias_room() if cell.bias is None else None  # the kernel wants a place for db
-        self.drop = np.empty((B, 1, I), plan.dtype) if plan.training and 0 < cell.dropout < 1 else None
-        self.steps: MaskedSteps | None = None  # of the last forward, when its mask had holes
+        self.threads = -1
+        self.use_threads(0)
         self.ran = self.sequence  # the sequence of the last forward
-        self.read: Array | None = None  # what it read, where that was not x itself
+        self.db: Any = cell.bias_room() if cell.bias is None else None  # the kernel wants a place for db
+        drops, fades = (plan.training and 0 < rate < 1 for rate in (cell.dropout, cell.recurrent_dropout))
+        self.x_scale = np.empty((B, 1, I), plan.dtype) if drops else None
+        self.h_scale = np.empty((B, cell.units), plan.dtype) if fades else None
+        self.dropped = np.empty(x.shape, plan.dtype) if drops else None  # x * x_scale
 
-    def _sequence(self, lengths: Array | None = None) -> Any:
-        return _core.Sequence(self.weights, *self.size, training=self.learns, reverse=self.reverse, lengths=lengths,
-                              num_threads=self.threads)  # fmt: skip
+    def _sequence(self, **rows: Any) -> Any:
+        return _core.Sequence(self.weights, *self.size, training=self.learns, reverse=self.reverse,
+                              num_threads=self.threads, **rows)  # fmt: skip
 
     @property
     def work(self) -> int:
@@ -76,13 +76,16 @@ class Run:
         if n != self.threads:
             self.threads = n
             self.sequence = self._sequence()
+            self.rows: Any = None  # the steps that a mask leaves, and the sequence of them, made at need
+            self.masked: Any = None
 
     def forward(self, y: Array | None) -> None:
         """Fills y (B,T,H), any outer strides, or None; and `last`."""
-        cell, mask, x = self.cell, self.x.mask, self.x.array
-        if self.drop is not None:
-            x = x * cell.draw(cell.dropout, self.drop)
-            self.read = x if self.learns else None
+        cell, x = self.cell, self.x.array
+        if self.x_scale is not None:
+            x = np.multiply(x, cell.draw(cell.dropout, self.x_scale), out=self.dropped)
+        if self.h_scale is not None:
+            cell.draw(cell.recurrent_dropout, self.h_scale)
         if self.learns:
             cell.pack(self.weights)
         else:
@@ -90,47 +93,43 @@ class Run:
         if self.memory is not None:
             for mine, kept in zip(self.start, self.memory(), strict=True):
                 np.copyto(mine, kept)
-        if self.initial:
-            self.first = pair([v.array for v in self.initial])
-        h0, c0 = self.first
-        if mask is None or mask.array.all():
-            self.steps, self.ran = None, self.sequence
-            self.ran.forward(x, h0, c0, y, self.h, self.c, self.weights)
-        else:
-            self._forward_masked(mask.array, x, y)
+        h0, c0 = pair([v.array for v in self.initial]) if self.initial else self.first
+        holes = self._holes()
+        self.ran = self.sequence if holes is None else self._masked_sequence()
+        self.ran.forward(x, h0, c0, y, self.h, self.c, self.weights, self.h_scale)
+        if holes is not None and y is not None and self.zero_output:
+            y[holes] = 0
         if self.memory is not None:
             for mine, kept in zip(self.last, self.memory(), strict=True):
                 np.copyto(kept, mine)
-        if self.initial:
-            self.first = None, None  # a plan keeps no data
 
-    def _forward_masked(self, mask: Array, x: Array, y: Array | None) -> None:
-        steps = self.steps = MaskedSteps(mask, self.reverse, self.zero_output)
-        self.ran = self._sequence(steps.lengths)
-        x = steps.pack(x)
-        self.read = x if self.learns and x is not self.x.array else None
-        packed = None if y is None else y if steps.in_front and self.zero_output else np.empty(y.shape, y.dtype)
-        self.ran.forward(x, *self.first, packed, self.h, self.c, self.weights)
-        if y is not None and packed is not None and packed is not y:
-            steps.unpack(packed, y)
+    def _holes(self) -> Array | None:
+        """Where the mask says that steps do not count; None: it says so nowhere."""
+        mask = self.x.mask
+        return None if mask is None or mask.array.all() else ~mask.array
+
+    def _masked_sequence(self) -> Any:
+        """The sequence of the steps that count."""
+        if self.rows is None:
+            self.rows = _core.Rows(*self.size, reverse=self.reverse)
+            self.masked = self._sequence(rows=self.rows, refill=True)
+        mask = self.x.mask
+        assert mask is not None
+        self.rows.fill(np.ascontiguousarray(mask.array))
+        return self.masked
 
     def backward(self, dy: Array | None, dlast: Pair, dx: Array | None, dfirst: Pair, accumulate: bool) -> None:
         """From the gradients of y and of the last state, those of x, of the first state, and of the weights."""
-        cell, steps, target = self.cell, self.steps, dx
-        x = self.x.array if self.read is None else self.read
-        if steps is not None:
-            dy = None if dy is None else steps.pack_gradient(dy)
-            target = dx if dx is None or steps.in_front else np.empty(dx.shape, dx.dtype)
+        cell = self.cell
+        x = self.x.array if self.dropped is None else self.dropped
+        if dy is not None and self.zero_output and self.ran is self.masked:
+            dy = np.where(self._holes()[..., None], 0, dy)
         h0, c0 = pair([v.array for v in self.initial]) if self.initial else self.first
         dw_x, dw_h = cell.kernel.grad, cell.recurrent_kernel.grad
         db = self.db if cell.bias is None else cell.bias.grad
-        self.ran.backward(x, dy, dlast[0], dlast[1], target, dw_x, dw_h, db, dfirst[0], dfirst[1], h0, c0, accumulate)
-        if dx is None:
-            return
-        if steps is not None and target is not None and target is not dx:
-            steps.unpack_gradient(target, dx)
-        if self.drop is not None:
-            dx *= self.drop
+        self.ran.backward(x, dy, *dlast, dx, dw_x, dw_h, db, *dfirst, h0, c0, accumulate, self.h_scale)
+        if dx is not None and self.x_scale is not None:
+            dx *= self.x_scale
 
 
 def pair(arrays: Sequence[Any]) -> Pair:

@@ -64,6 +64,7 @@ class SimpleRNN(Recurrent):
         go_backwards: read the sequence from its end; y is in the order of reading.
         stateful: row k of a batch starts with the last state of row k of the batch before.
         dropout: while training, features of x are 0 with this probability, the same at all steps of a row.
+        recurrent_dropout: the same for h in the product with w_h.
         others: as in Keras 3. What is not implemented yet raises ValueError.
 
     Called as `layer(x, initial_state=h0, mask=mask)`. Weights, as `get_weights` orders them: kernel (I,H),
