@@ -182,22 +182,34 @@ def test_stacked_cells(rng: np.random.Generator, kind: str, mask: Any) -> None:
 
 
 def test_dropout_is_one_mask_for_all_steps(rng: np.random.Generator, kind: str) -> None:
-    """With weights that pass x on, the features that come through are the same at every step."""
-    layer = LAYERS[kind](H, dropout=0.3, seed=4, return_sequences=True, use_bias=False)
-    x = np.ones((50, T, 40), np.float32)
-    assert np.array_equal(layer(x), layer(x))
-    cell = layer.cell
-    run = layers.run.Run(cell, Plan(np.dtype("float32"), training=True), Value(x))
+    """Of x and of h: in training only, drawn anew in each call, with the right frequency, from the seed."""
+    options = {"dropout": 0.3, "recurrent_dropout": 0.4, "seed": 4, "return_sequences": True}
+    x = rng.standard_normal((50, T, 40)).astype("float32")
+    layer, twin = (made(LAYERS[kind](40, **options), np.random.default_rng(1), x.shape) for _ in range(2))
+    assert np.array_equal(layer(x), getattr(lf, kind)(x, *layer.get_weights()).y)
+    run = layers.run.Run(layer.cell, Plan(np.dtype("float32"), training=True), Value(x))
     run.forward(None)
-    scale = run.drop[:, 0]
-    assert set(np.unique(scale).tolist()) == {0.0, float(np.float32(1 / 0.7))}
-    assert abs((scale == 0).mean() - 0.3) < 0.03
-    twin = LAYERS[kind](H, dropout=0.3, seed=4, return_sequences=True, use_bias=False)
-    twin.ensure_built([x.shape])
-    twin.set_weights(layer.get_weights())
-    dropped = twin(x, training=True)
-    assert np.array_equal(dropped, layer(x * scale[:, None]))
-    assert not np.array_equal(twin(x, training=True), dropped)
+    scales = run.x_scale[:, 0], run.h_scale
+    for scale, rate in zip(scales, (0.3, 0.4), strict=True):
+        assert set(np.unique(scale).tolist()) == {0.0, float(np.float32(1 / (1 - rate)))}
+        assert abs((scale == 0).mean() - rate) < 0.03
+    want = getattr(lf, kind)(x, *layer.get_weights(), dropout=scales[0], recurrent_dropout=scales[1]).y
+    got = twin(x, training=True)
+    assert_close("forward", got, want)
+    assert not np.array_equal(twin(x, training=True), got)
+
+
+def test_a_fit_with_dropout_is_repeated_by_its_seed(rng: np.random.Generator, kind: str) -> None:
+    x, y = rng.standard_normal((20, T, I)), rng.standard_normal((20, 1))
+    results = []
+    for seed in (7, 7, 8):
+        lf.utils.set_random_seed(3)
+        layer = LAYERS[kind](H, recurrent_dropout=0.4, dropout=0.2, seed=seed)
+        model = lf.Sequential([Input((T, I)), layer, Dense(1)])
+        model.compile("adam", "mse")
+        results.append(model.fit(x, y, epochs=3, verbose=0).history["loss"])
+    assert results[0] == results[1]
+    assert results[0] != results[2]
 
 
 def test_directions_at_once_give_the_same_bits(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +257,9 @@ GRADIENTS: dict[str, Any] = {
     "states": lambda cell: RNN(cell, return_sequences=True, return_state=True),
     "last and states": lambda cell: RNN(cell, return_state=True, go_backwards=True),
     "zero output": lambda cell: RNN(cell, return_sequences=True, zero_output_for_mask=True, go_backwards=True),
+    "dropout": lambda cell: RNN(
+        type(cell)(H, dropout=0.3, recurrent_dropout=0.4, dtype="float64"), return_sequences=True, return_state=True
+    ),
     "stack": lambda cell: RNN([cell, type(cell)(2, dtype="float64")], return_state=True),
     **{
         f"bidirectional {mode} {sequences}": lambda cell, mode=mode, sequences=sequences: Bidirectional(
@@ -264,7 +279,8 @@ def test_gradients(rng: np.random.Generator, kind: str, mask: Any, case: str, ma
     layer = made(GRADIENTS[case](CELLS[kind](H, dtype="float64")), rng)
     plan = Plan(np.dtype("float64"), training=True, gradients=True)
     inner = [layer.forward_layer, layer.backward_layer] if isinstance(layer, Bidirectional) else [layer]
-    sizes = [cell.units for one in inner for cell in one.cells for _ in cell.state_names]
+    cells = [cell for one in inner for cell in one.cells]
+    sizes = [cell.units for cell in cells for _ in cell.state_names]
     inputs = [Value(rng.standard_normal((B, T, I))), *(Value(rng.standard_normal((B, n))) for n in sizes)]
     for v in inputs:
         v.needs_grad = True
@@ -276,6 +292,8 @@ def test_gradients(rng: np.random.Generator, kind: str, mask: Any, case: str, ma
     plan.prepare_backward()
 
     def loss() -> float:
+        for cell in cells:
+            cell.rng = np.random.default_rng(5)  # the same dropout each time
         plan.forward()
         return float(sum(np.sum(v.array * f) for v, f in zip(outputs, factors, strict=True)))
 

@@ -122,8 +122,9 @@ class Run:
         """From the gradients of y and of the last state, those of x, of the first state, and of the weights."""
         cell = self.cell
         x = self.x.array if self.dropped is None else self.dropped
-        if dy is not None and self.zero_output and self.ran is self.masked:
-            dy = np.where(self._holes()[..., None], 0, dy)
+        holes = self._holes() if self.zero_output and dy is not None else None
+        if holes is not None and dy is not None:
+            dy = np.where(holes[..., None], 0, dy)
         h0, c0 = pair([v.array for v in self.initial]) if self.initial else self.first
         dw_x, dw_h = cell.kernel.grad, cell.recurrent_kernel.grad
         db = self.db if cell.bias is None else cell.bias.grad
