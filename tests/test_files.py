@@ -223,7 +223,7 @@ KILLED = """
 import sys, os, signal
 import numpy as np
 import lstm_fast as lf
-from lstm_fast.callbacks import Callback, ModelCheckpoint
+from lstm_fast.callbacks import Callback, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 from lstm_fast.layers import LSTM, Dense, Dropout
 from lstm_fast.models import Sequential, load_model
 path, kill, start = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -235,25 +235,42 @@ if start:
 else:
     lf.utils.set_random_seed(4)
     model = Sequential([LSTM(5, input_shape=(4, 2)), Dropout(0.4), Dense(1)])
-    model.compile("adam", "mse")
+    model.compile(lf.optimizers.Adam(0.1), "mse")
 class Kill(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == kill:
             os.kill(os.getpid(), signal.SIGKILL)
-model.fit(x, y, epochs=6, initial_epoch=start, batch_size=6, verbose=0, callbacks=[ModelCheckpoint(path), Kill()])
+watching = [
+    EarlyStopping("val_loss", min_delta=0.02, patience=4, restore_best_weights=True),
+    ReduceLROnPlateau("loss", factor=0.5, patience=2, min_delta=0.05, cooldown=1),
+]
+model.fit(x, y, epochs=14, initial_epoch=start, batch_size=6, verbose=0, validation_split=0.2,
+          callbacks=[ModelCheckpoint(path), *watching, Kill()])
+model.save(path + ".end")
+print(model.optimizer.learning_rate, watching[0].stopped_epoch, watching[0].best_epoch)
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_resuming_after_kill(tmp_path: Path) -> None:
-    """Killed after the third checkpoint, then resumed: the file of an undisturbed run, byte for byte."""
+    """Killed after a checkpoint, then resumed: the files of an undisturbed run, byte for byte.
 
-    def run(name: str, kill: int, start: int) -> int:
+    The learning rate falls, training stops early and the best weights come back at the epochs where they would have.
+    """
+
+    def run(name: str, kill: int, start: int) -> tuple[int, str]:
         command = [sys.executable, "-c", KILLED, str(tmp_path / name), str(kill), str(start)]
-        return subprocess.run(command, timeout=60, check=False).returncode
+        done = subprocess.run(command, timeout=60, check=False, capture_output=True, text=True)
+        return done.returncode, done.stdout
 
-    assert run("a", 0, 0) == 0
-    assert run("b", 3, 0) == -signal.SIGKILL
-    assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
-    assert run("b", 0, 3) == 0
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    code, said = run("a", 0, 0)
+    assert code == 0
+    rate, stopped, _ = map(float, said.split())
+    assert rate < 0.1
+    assert 5 < stopped < 13
+    for kill in (3, 5):
+        assert run("b", kill, 0)[0] == -signal.SIGKILL
+        assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
+        assert run("b", 0, kill) == (0, said)
+        for end in ("", ".end"):
+            assert (tmp_path / f"a{end}").read_bytes() == (tmp_path / f"b{end}").read_bytes()

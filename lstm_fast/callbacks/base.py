@@ -31,6 +31,21 @@ class Callback:
     def set_model(self, model: Model) -> None:
         self._model = model
 
+    # what a file written while training keeps, for a fit that goes on from it
+
+    saves_model: ClassVar[bool] = False  # writes files, and so comes after those whose state they keep
+    state_names: ClassVar[tuple[str, ...]] = ()  # attributes that JSON can hold
+    best_weights: list[Any] | None = None  # arrays to keep as well
+
+    def get_state(self) -> dict[str, Any]:
+        """What `set_state` needs to go on as if training had not been interrupted."""
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from `get_state`; comes after `on_train_begin`."""
+        for name in self.state_names:
+            setattr(self, name, state[name])
+
     def on_train_begin(self, logs: Logs | None = None) -> None: ...
 
     def on_train_end(self, logs: Logs | None = None) -> None: ...
@@ -63,7 +78,7 @@ class CallbackList:
     )
 
     def __init__(self, callbacks: Sequence[Callback], model: Model, params: dict[str, Any]) -> None:
-        self.callbacks = list(callbacks)
+        self.callbacks = _savers_later(list(callbacks))
         for c in self.callbacks:
             c.set_params(params)
             c.set_model(model)
@@ -80,6 +95,13 @@ class CallbackList:
     def call(self, hook: str, *arguments: Any) -> None:
         for c in self.callbacks:
             getattr(c, hook)(*arguments)
+
+
+def _savers_later(callbacks: list[Callback]) -> list[Callback]:
+    """Each callback that saves the model behind those whose state the file keeps; otherwise the order given."""
+    last = max((k for k, c in enumerate(callbacks) if c.state_names and not c.saves_model), default=-1)
+    early = [c for c in callbacks[:last] if c.saves_model]
+    return [*(c for c in callbacks[: last + 1] if c not in early), *early, *callbacks[last + 1 :]]
 
 
 class LambdaCallback(Callback):

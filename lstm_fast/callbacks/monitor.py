@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 from lstm_fast.callbacks.base import Callback, Logs
 
@@ -15,6 +15,8 @@ class Monitor(Callback):
 
     `mode` 'auto' takes the larger for accuracies, AUC, precision and recall, the smaller for everything else.
     """
+
+    state_names: ClassVar[tuple[str, ...]] = ("best",)
 
     def __init__(self, monitor: str, mode: str = "auto", min_delta: float = 0.0) -> None:
         super().__init__()
@@ -52,6 +54,8 @@ class EarlyStopping(Monitor):
         restore_best_weights: end with the weights of the best epoch, also after Ctrl-C.
         start_from_epoch: epochs before it are not looked at.
     """
+
+    state_names: ClassVar[tuple[str, ...]] = ("best", "wait", "stopped_epoch", "best_epoch")
 
     def __init__(
         self,
@@ -120,6 +124,8 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: the best before the first epoch.
     """
 
+    saves_model: ClassVar[bool] = True
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -179,6 +185,8 @@ class ReduceLROnPlateau(Monitor):
         min_lr: the learning rate stays above it.
         others: as in `EarlyStopping`.
     """
+
+    state_names: ClassVar[tuple[str, ...]] = ("best", "wait", "cooldown_left")
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class Model(Trainer):
         (3, 1)
     """
 
-    transient: ClassVar[frozenset[str]] = frozenset({"_local", "_store", "_steps"})
+    transient: ClassVar[frozenset[str]] = frozenset({"_local", "_store", "_steps", "progress"})
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
         if type(self) is Model or inputs is not None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lstm_fast import files
 from lstm_fast.layers.base import REGISTRY, Layer
+from lstm_fast.models import resume
 from lstm_fast.training.compiled import Compiled
 from lstm_fast.training.parameters import Array
 from lstm_fast.utils.random import get_state, new_generator, set_state
@@ -84,6 +85,9 @@ def save(model: Model, path: str | os.PathLike[str], include_optimizer: bool = T
         if compiled is not None and training is not None:
             settings["iterations"] = compiled.optimizer.iterations
             tensors |= {f"optimizer/{slot}/{p.path}": part for slot, p, part in compiled.optimizer.tensors()}
+            if model.progress is not None:
+                settings["resume"], arrays = resume.pack(*model.progress)
+                tensors |= arrays
         files.write("save", path, tensors, settings)
 
 
@@ -107,7 +111,7 @@ def _assign(model: Model, op: str, path: Any, tensors: dict[str, Array]) -> None
         if a.shape != p.shape:
             raise ValueError(f"{op}: {os.fspath(path)} has {p.path} of shape {a.shape}, the model expects {p.shape}")
     known = {p.path for p in model.weights}
-    extra = [name for name in tensors if name not in known and not name.startswith("optimizer/")]
+    extra = [name for name in tensors if name not in known and not name.startswith(("optimizer/", resume.PREFIX))]
     if extra:
         raise ValueError(f"{op}: {os.fspath(path)} has weights {extra[0]}, which the model lacks")
     for p in model.weights:
@@ -144,6 +148,8 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, compile
                 optimizer.build(model.flatten())
                 for slot, p, part in optimizer.tensors():
                     part[...] = slots[f"optimizer/{slot}/{p.path}"]
+            if "resume" in settings:
+                model.resume = resume.Resume(settings["resume"], tensors)
 
         _checked(name, restore)
     return model

@@ -16,7 +16,8 @@ from lstm_fast.training.totals import Totals
 from lstm_fast.utils.random import new_generator
 
 if TYPE_CHECKING:
-    from lstm_fast.callbacks import History
+    from lstm_fast.callbacks import Callback, History
+    from lstm_fast.models.resume import Resume
 
 MAX_STEPS = 16  # batch shapes whose buffers are kept
 
@@ -24,12 +25,21 @@ MAX_STEPS = 16  # batch shapes whose buffers are kept
 class Trainer(Network):
     """What a model learns with."""
 
+    progress: tuple[int, list[Callback]] | None = None  # epochs done, and the callbacks, while `fit` runs
+
     def reset_training(self) -> None:
         self._compiled: Compiled | None = None
         self.stop_training = False
         self.history: History | None = None
         self.shuffle_rng: np.random.Generator | None = None  # drawn at the first fit; part of a model file
+        self.resume: Resume | None = None
         self.reset_steps()
+
+    def resume_callbacks(self, given: list[Callback], epoch: int) -> None:
+        """Sets callbacks back to where they were when the file of this model was written, if `epoch` is just that."""
+        resume, self.resume = self.resume, None
+        if resume is not None and resume.epoch == epoch:
+            resume.restore(given)
 
     def reset_steps(self) -> None:
         self._steps: dict[Any, Step] = {}

@@ -64,6 +64,7 @@ def fit(
     logs: dict[str, float] = {}
     try:
         hooks.call("on_train_begin")
+        model.resume_callbacks(hooks.callbacks, initial_epoch)
         for epoch in range(initial_epoch, epochs):
             progress.start_epoch(epoch)
             hooks.call("on_epoch_begin", epoch)
@@ -71,6 +72,7 @@ def fit(
             if validation is not None and (epoch + 1) % validation_freq == 0:
                 logs |= {f"val_{k}": v for k, v in model.measure(validation, validation_batch_size).items()}
             progress.end_epoch(logs)
+            model.progress = (epoch + 1, hooks.callbacks)
             hooks.call("on_epoch_end", epoch, logs)
             if model.stop_training:
                 break
@@ -81,6 +83,7 @@ def fit(
     else:
         hooks.call("on_train_end", logs)
     finally:
+        model.progress = None
         progress.close()
         run.weights_changed()
     return history
