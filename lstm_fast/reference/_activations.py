@@ -96,7 +96,8 @@ def bind(spec: Any, clip: float | None = None) -> Bound:
         >>> bind(("leaky_relu", 0.5))(np.array([-2.0, 2.0])).tolist()
         [-1.0, 2.0]
     """
-    name, numbers = (spec, ()) if isinstance(spec, str) else (spec[0], tuple(spec[1:]))
-    of = ACTIVATIONS[name]
-    alpha, beta = (*numbers, *(of.alpha, of.beta)[len(numbers) :])
+    given: list[Any] = [spec] if isinstance(spec, str) else list(spec)
+    of = ACTIVATIONS[given[0]]
+    alpha = given[1] if len(given) > 1 else of.alpha
+    beta = given[2] if len(given) > 2 else of.beta
     return Bound(of, alpha, beta, np.inf if clip is None else clip)
