@@ -7,14 +7,20 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 _Array = np.ndarray[Any, Any]
+_Activation = str | tuple[str, float] | tuple[str, float, float]
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike | None = None) -> _Array: ...
 
 @final
 class Weights:
     # cell 'lstm': gates i f g o, w_x (I,4H), w_h (H,4H), b (4H); states h and c
-    # cell 'gru': gates z r n, w_x (I,3H), w_h (H,3H), b (2,3H) = b_x, b_h; state h: pass None for c0, c, dc, dc0
-    # cell 'rnn': w_x (I,H), w_h (H,H), b (H); state h; activation 'tanh' or 'relu'
+    # cell 'gru': gates z r n, w_x (I,3H), w_h (H,3H), b (2,3H) = b_x, b_h, or (3H) with
+    # reset_after=False; state h: pass None for c0, c, dc, dc0
+    # cell 'rnn': w_x (I,H), w_h (H,H), b (H); state h
+    # an activation is a name of activations(), or (name, alpha), or (name, alpha, beta): `activation` of g, n, h',
+    # `recurrent_activation` of the other gates, `output_activation` of c' (None: activation)
+    # clip: of the arguments of the gates' activations, cell_clip: of c' (0: none); input_forget: f = 1 - i
+    # peephole: pack takes (3H), i f o
     cell: str
     nbytes: int
     def __init__(
@@ -25,9 +31,17 @@ class Weights:
         dtype: DTypeLike,
         backward: bool = False,
         input_grad: bool = True,
-        activation: str = "tanh",
+        *,
+        activation: _Activation = "tanh",
+        recurrent_activation: _Activation = "sigmoid",
+        output_activation: _Activation | None = None,
+        clip: float = 0,
+        cell_clip: float = 0,
+        input_forget: bool = False,
+        peephole: bool = False,
+        reset_after: bool = True,
     ) -> None: ...
-    def pack(self, w_x: _Array, w_h: _Array, b: _Array | None) -> None: ...
+    def pack(self, w_x: _Array, w_h: _Array, b: _Array | None, peephole: _Array | None = None) -> None: ...
 
 @final
 class Rows:
@@ -87,6 +101,7 @@ class Sequence:
         c0: _Array | None,
         accumulate: bool = False,
         h_scale: _Array | None = None,
+        dpeephole: _Array | None = None,
     ) -> None: ...
 
 @final
@@ -171,6 +186,7 @@ def tanh(x: _Array, out: _Array) -> None: ...
 def sigmoid(x: _Array, out: _Array) -> None: ...
 def gather(src: _Array, index: _Array, out: _Array) -> None: ...
 def scatter_add(src: _Array, index: _Array, out: _Array) -> None: ...
+def activations() -> tuple[str, ...]: ...
 def isa() -> str: ...
 def isas() -> tuple[str, ...]: ...
 def get_num_threads() -> int: ...

@@ -14,7 +14,21 @@ class Tape:
     It keeps x, h0 and c0 by reference where they were not copied: leave them unchanged until backward has run.
     """
 
-    __slots__ = ("_sequence", "c0", "cell", "dtype", "h0", "h_scale", "layout", "one_bias", "shape", "x", "x_scale")
+    __slots__ = (
+        "_sequence",
+        "biases",
+        "c0",
+        "cell",
+        "dtype",
+        "h0",
+        "h_scale",
+        "layout",
+        "one_bias",
+        "peephole",
+        "shape",
+        "x",
+        "x_scale",
+    )
 
     def __init__(
         self,
@@ -25,7 +39,9 @@ class Tape:
         c0: Array | None,
         H: int,
         layout: Layout,
+        biases: int = 1,
         one_bias: bool = True,
+        peephole: bool = False,
         x_scale: Array | None = None,
         h_scale: Array | None = None,
     ) -> None:
@@ -34,7 +50,9 @@ class Tape:
         self.dtype = x.dtype
         self.shape = (layout.B, layout.T, x.shape[-1], H)  # B, T, I, H
         self.layout, self.x_scale, self.h_scale = layout, x_scale, h_scale
+        self.biases = biases  # rows of db in the kernel
         self.one_bias = one_bias  # db has one row, (GH)
+        self.peephole = peephole  # their gradient is wanted
         self._sequence = [sequence]
 
     @property

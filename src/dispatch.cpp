@@ -133,7 +133,7 @@ lf_status lf_select_isa(const char *forced) {
 }
 
 lf_cell_shape lf_shape_of(int cell) {
-    static const lf_cell_shape shapes[LF_CELLS] = {{4, 4, 4, 1}, {3, 6, 4, 0}, {1, 1, 1, 0}};
+    static const lf_cell_shape shapes[LF_CELLS] = {{4, 4, 4, 1}, {3, 6, 4, 0}, {1, 1, 1, 0}, {4, 4, 5, 1}, {3, 6, 4, 0}, {3, 3, 4, 0}};
     return shapes[cell];
 }
 

@@ -18,19 +18,43 @@ extern "C" {
 #endif
 
 enum { LF_FLOAT32 = 0, LF_FLOAT64 = 1 };
-enum { LF_LINEAR = 0, LF_RELU, LF_TANH, LF_SIGMOID };
+
+/* Activations. alpha and beta default to those of the callers; a kind that does not name them ignores them. */
+enum {
+    LF_LINEAR = 0, LF_RELU, LF_TANH, LF_SIGMOID,
+    LF_AFFINE,           /* alpha*x + beta */
+    LF_LEAKY_RELU,       /* x, below 0 alpha*x */
+    LF_THRESHOLDED_RELU, /* x above alpha, else 0 */
+    LF_SCALED_TANH,      /* alpha*tanh(beta*x) */
+    LF_HARD_SIGMOID,     /* alpha*x + beta within [0, 1] */
+    LF_ELU,              /* beta*x, below 0 beta*alpha*(e^x - 1); selu too */
+    LF_SOFTSIGN,         /* x / (1 + |x|) */
+    LF_SOFTPLUS,         /* log(1 + e^x) */
+    LF_EXPONENTIAL,      /* e^x */
+    LF_SILU,             /* x*sigmoid(x) */
+    LF_RELU6,            /* x within [0, 6] */
+    LF_MISH              /* x*tanh(log(1 + e^x)) */
+};
+
+typedef struct lf_function {
+    int32_t kind;
+    double alpha, beta;
+} lf_function;
 
 enum {
     LF_LSTM = 0,    /* gates i f g o */
     LF_GRU,         /* gates z r n, the reset gate after the product: n = tanh(x w_xn + b_xn + r*(h w_hn + b_hn)) */
-    LF_RNN,         /* h' = activation(x w_x + h w_h + b) */
+    LF_RNN,         /* h' = candidate(x w_x + h w_h + b), clip of the argument */
+    LF_LSTM_ANY,    /* with every option of lf_weights */
+    LF_GRU_ANY,     /* with any gate, candidate and clip */
+    LF_GRU_BEFORE,  /* likewise, the reset gate before the product: n = candidate(x w_xn + (r*h) w_hn + b_n); b (3H) */
     LF_CELLS
 };
 
 /* What a cell keeps per hidden unit. */
 typedef struct lf_cell_shape {
     int32_t columns;   /* G: columns of w_x and w_h */
-    int32_t biases;    /* numbers of b; GRU: b_x (3H), then b_h (3H) */
+    int32_t biases;    /* numbers of b; GRU: b_x (3H), then b_h (3H); GRU_BEFORE: (3H) */
     int32_t tape;      /* numbers of tape_gates per tape row */
     int32_t memory;    /* 1: a second state c beside h; 0: c, c0, dc, dc0 are not used */
 } lf_cell_shape;
@@ -53,7 +77,11 @@ typedef struct lf_seq {
 typedef struct lf_weights {
     int64_t I, H;
     int32_t cell, dtype;
-    int32_t activation;  /* of LF_RNN: LF_TANH or LF_RELU */
+    lf_function gate, candidate, output;  /* LSTM: of i f o, of g, of c'. GRU: of z r, of n. RNN: candidate. Where the cell lets choose */
+    double clip, cell_clip;      /* bounds of the arguments of gate and candidate, and of c'; <= 0: none */
+    int32_t coupled;             /* LSTM_ANY: f = 1 - i; the columns of f are not used, their gradients are 0 */
+    int32_t peepholes;           /* LSTM_ANY: i, f see p*c, o sees p*c' */
+    const void *peephole;        /* (3H) C: i f o, or NULL without; read by lf_pack only */
     int32_t backward;    /* also hold the transposed panels: bit 0 w_h (for dh), bit 1 w_x (for dx) */
     const void *w_x;     /* (I, GH) C; read by lf_pack only */
     const void *w_h;     /* (H, GH) C; read by lf_pack only */
@@ -100,6 +128,7 @@ typedef struct lf_sequence {
     lf_seq dx;                 /* (B, T, I) written, zeros beyond the length; data NULL: not wanted */
     void *dw_x, *dw_h, *db;    /* (I, GH) (H, GH) (biases*H) C */
     void *dh0, *dc0;           /* (B, H) C or NULL (not wanted) */
+    void *dpeephole;           /* (3H) C or NULL (not wanted) */
 } lf_sequence;
 
 /* y = activation(x w + b) over `rows` rows of I inputs and O outputs, everything C. */

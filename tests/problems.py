@@ -38,7 +38,11 @@ class Problem:
 
     def astype(self, dtype: Any) -> Problem:
         arrays = {n: a.astype(dtype) for n, a in vars(self).items() if isinstance(a, np.ndarray)}
-        return Problem(**arrays, options=self.options, cell=self.cell)
+        options = {
+            n: a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+            for n, a in self.options.items()
+        }
+        return Problem(**arrays, options=options, cell=self.cell)
 
     def rows(self, which: slice) -> Problem:
         """A part of the batch."""
@@ -84,7 +88,10 @@ def run(p: Problem, module: Any = functional, gradients: bool = True, **more: An
     output, tape = getattr(module, f"{p.cell}_forward")(**p.inputs, **options)
     given = {n: getattr(p, n) for n in ("dy", "dh", "dc") if getattr(p, n) is not None}
     grads = getattr(module, f"{p.cell}_backward")(tape, **given)
-    return {**output._asdict(), **{f"d{name}": g for name, g in grads._asdict().items()}}
+    results = {**output._asdict(), **{f"d{name}": g for name, g in grads._asdict().items()}}
+    if getattr(grads, "peephole", None) is not None:
+        results["dpeephole"] = grads.peephole
+    return results
 
 
 def truth(p: Problem, **more: Any) -> dict[str, Array]:

@@ -11,6 +11,8 @@ from lstm_fast import _check, _core, _rows
 from lstm_fast._check import Array
 from lstm_fast._core import empty
 from lstm_fast._tape import Tape
+from lstm_fast.functional import _settings
+from lstm_fast.functional._settings import Settings
 
 
 class Cell(NamedTuple):
@@ -54,9 +56,10 @@ def forward(
     h0: ArrayLike | None,
     c0: ArrayLike | None,
     options: Options,
-    **settings: Any,
+    settings: Settings,
+    peephole: ArrayLike | None = None,
 ) -> tuple[Array, Array, Any, Any]:
-    """y, h, c (None without memory) and, when training, the tape. settings: of the cell, for _core.Weights."""
+    """y, h, c (None without memory) and, when training, the tape."""
     out = options.out
     x, layout, rows = _rows.read(
         op, x, lengths=options.lengths, mask=options.mask, reset=options.reset, offsets=options.offsets,
@@ -82,8 +85,10 @@ def forward(
     if x_scale is not None:
         x = layout.scaled(x, x_scale)
 
-    weights = _core.Weights(cell.name, I, H, dtype, training, **settings)
-    weights.pack(w_x, w_h, both_biases(b) if cell.biases == 2 and b is not None else b)
+    keywords = settings.checked(op)
+    peephole = _settings.peephole(op, peephole, H, dtype)
+    weights = _core.Weights(cell.name, I, H, dtype, training, peephole=peephole is not None, **keywords)
+    weights.pack(w_x, w_h, kernel_bias(b, cell.biases == 2, settings.reset_after), peephole)
     sequence = _core.Sequence(
         weights,
         B,
@@ -99,21 +104,28 @@ def forward(
     if target is not y:
         y[...] = target
     one_bias = cell.biases == 1 or (b is not None and b.ndim == 1)
-    tape = Tape(cell.name, sequence, x, h0, c0, H, layout, one_bias, x_scale, h_scale) if training else None
+    tape = None
+    if training:
+        kept = 1 if cell.biases == 2 and not settings.reset_after else cell.biases
+        tape = Tape(cell.name, sequence, x, h0, c0, H, layout, kept, one_bias, peephole is not None, x_scale, h_scale)
     if not batched:
         h, c = h[0], None if c is None else c[0]
     return y, h, c, tape
 
 
-def both_biases(b: Array) -> Array:
-    """b_x and b_h as one (2,GH); a single b is b_x."""
+def kernel_bias(b: Array | None, two: bool, apart: bool) -> Array | None:
+    """b as the kernel takes it: (2,GH) where there are two that act apart, else their sum (GH)."""
+    if b is None or not two:
+        return b
+    if not apart:
+        return b if b.ndim == 1 else b[0] + b[1]
     return b if b.ndim == 2 else np.stack([b, np.zeros_like(b)])
 
 
 def backward(
     op: str, cell: Cell, tape: Tape, dy: ArrayLike | None, dh: ArrayLike | None, dc: ArrayLike | None = None
-) -> tuple[Array, ...]:
-    """dx, dw_x, dw_h, db, dh0 and, with memory, dc0."""
+) -> tuple[tuple[Array, ...], Array | None]:
+    """dx, dw_x, dw_h, db, dh0 and, with memory, dc0; and the gradient of the peepholes, if there were any."""
     if not isinstance(tape, Tape) or tape.cell != cell.name:
         got = f"one of {tape.cell}_forward" if isinstance(tape, Tape) else type(tape).__name__
         raise TypeError(f"{op}: expected a tape from {cell.name}_forward, got {got}")
@@ -125,8 +137,9 @@ def backward(
     dc = _check.state(op, "dc", dc, B, H, dtype, batched)
 
     dx = empty(layout.shape(I), dtype)
-    dw_x, dw_h, db = empty((I, G * H), dtype), empty((H, G * H), dtype), empty((cell.biases, G * H), dtype)
+    dw_x, dw_h, db = empty((I, G * H), dtype), empty((H, G * H), dtype), empty((tape.biases, G * H), dtype)
     dh0, dc0 = empty((B, H), dtype), empty((B, H), dtype) if cell.memory else None
+    dpeephole = empty((3 * H,), dtype) if tape.peephole else None
     tape.take(op).backward(
         tape.x,
         None if dy is None else layout.kernel(dy),
@@ -141,16 +154,13 @@ def backward(
         tape.h0,
         tape.c0,
         h_scale=tape.h_scale,
+        dpeephole=dpeephole,
     )
     if tape.x_scale is not None:
         layout.scaled(layout.kernel(dx), tape.x_scale, out=layout.kernel(dx))
     if not batched:
         dh0, dc0 = dh0[0], None if dc0 is None else dc0[0]
-    grads = (dx, dw_x, dw_h, db[0] if tape.one_bias else db, dh0)
-    return grads if dc0 is None else (*grads, dc0)
-
-
-def one_of(op: str, name: str, value: str, known: tuple[str, ...]) -> None:
-    """ValueError unless value is one of the known names."""
-    if value not in known:
-        raise ValueError(f"{op}: expected {name} in {', '.join(map(repr, known))}, got {value!r}")
+    # one kernel bias for b_x + b_h: both have its gradient
+    db = db[0] if tape.one_bias else np.repeat(db, cell.biases // tape.biases, axis=0)
+    grads = (dx, dw_x, dw_h, db, dh0)
+    return grads if dc0 is None else (*grads, dc0), dpeephole

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from lstm_fast._check import Array
 from lstm_fast._tape import Tape
 from lstm_fast.functional import _call
+from lstm_fast.functional._settings import Activation, Settings
 
 
 class GRUOutput(NamedTuple):
@@ -35,6 +36,10 @@ def gru(
     b: ArrayLike | None = None,
     h0: ArrayLike | None = None,
     *,
+    reset_after: bool = True,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    clip: float | None = None,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     reset: ArrayLike | None = None,
@@ -53,7 +58,8 @@ def gru(
         z, r = sigmoid(x w_x + b_x + h w_h + b_h)    n = tanh(x w_xn + b_xn + r*(h w_hn + b_hn))
         h' = z*h + (1-z)*n
 
-    The reset gate acts after the product, as in PyTorch, Keras' `reset_after=True`, ONNX' `linear_before_reset=1`.
+    The reset gate acts after the product, as in PyTorch, Keras' `reset_after=True`, ONNX' `linear_before_reset=1`; with
+    `reset_after=False` (Cho et al.; ONNX' default) before it: n = tanh(x w_xn + (r*h) w_hn + b_xn + b_hn).
 
     Args:
         x: (B,T,I), or (T,B,I) with `time_major`, or one sequence (T,I); float32 or float64.
@@ -61,6 +67,10 @@ def gru(
         w_h: (H,3H).
         b: (2,3H), b_x and b_h; or (3H), b_x alone; or None for zeros.
         h0: (B,H), or (H,) with an unbatched x, or None for zeros.
+        reset_after: whether the reset gate acts after the product with w_hn.
+        activation: of n, a name or (name, alpha) or (name, alpha, beta); the names are those of `lstm`.
+        recurrent_activation: of z and r.
+        clip: bounds the arguments of both activations to [-clip, clip].
         lengths: B integers in 0..T: row r has lengths[r] valid steps, y beyond them is zero.
         mask: (B,T) bool, as in Keras: a step that is False carries state and output on (zeros before the first that
             counts), and costs nothing.
@@ -78,7 +88,8 @@ def gru(
 
     Raises:
         TypeError: a dtype other than that of x, or not float32 or float64.
-        ValueError: a wrong shape, length or thread count; offsets together with lengths or time_major.
+        ValueError: a wrong shape, length, clip or thread count, an unknown activation; offsets together with lengths or
+            time_major.
         MemoryError: the problem does not fit.
 
     Source:
@@ -92,7 +103,8 @@ def gru(
     options = _call.Options(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out
     )  # fmt: skip
-    y, h, _, _ = _call.forward("gru", _call.GRU, False, x, w_x, w_h, b, h0, None, options)
+    settings = Settings(activation, recurrent_activation, clip=clip, reset_after=reset_after)
+    y, h, _, _ = _call.forward("gru", _call.GRU, False, x, w_x, w_h, b, h0, None, options, settings)
     return GRUOutput(y, h)
 
 
@@ -103,6 +115,10 @@ def gru_forward(
     b: ArrayLike | None = None,
     h0: ArrayLike | None = None,
     *,
+    reset_after: bool = True,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    clip: float | None = None,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     reset: ArrayLike | None = None,
@@ -139,7 +155,8 @@ def gru_forward(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out,
         checkpoint_every,
     )  # fmt: skip
-    y, h, _, tape = _call.forward("gru_forward", _call.GRU, True, x, w_x, w_h, b, h0, None, options)
+    settings = Settings(activation, recurrent_activation, clip=clip, reset_after=reset_after)
+    y, h, _, tape = _call.forward("gru_forward", _call.GRU, True, x, w_x, w_h, b, h0, None, options, settings)
     return GRUOutput(y, h), tape
 
 
@@ -153,6 +170,8 @@ def gru_backward(tape: Tape, dy: ArrayLike | None = None, dh: ArrayLike | None =
         dz = dh*(h - n)*z*(1-z)    dn = dh*(1-z)*(1-n^2)    dr = dn*u*r*(1-r)    du = dn*r
         dx = [dz dr dn] w_x^T    dh = dh*z + [dz dr du] w_h^T
         dw_x += x^T [dz dr dn]    dw_h += h^T [dz dr du]    db_x += [dz dr dn]    db_h += [dz dr du]
+
+    With `reset_after=False`, q = dn w_hn^T takes the place of du: dr = q*h*r*(1-r), dh = dh*z + q*r + [dz dr] w_h^T.
 
     Args:
         tape: from `gru_forward`.
@@ -172,4 +191,4 @@ def gru_backward(tape: Tape, dy: ArrayLike | None = None, dh: ArrayLike | None =
         >>> gru_backward(tape, dh=np.ones((1, 1))).h0.round(4).tolist()
         [[0.4787]]
     """
-    return GRUGrads(*_call.backward("gru_backward", _call.GRU, tape, dy, dh))
+    return GRUGrads(*_call.backward("gru_backward", _call.GRU, tape, dy, dh)[0])

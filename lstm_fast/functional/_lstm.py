@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from lstm_fast._check import Array
 from lstm_fast._tape import Tape
 from lstm_fast.functional import _call
+from lstm_fast.functional._settings import Activation, Settings
 
 
 class LSTMOutput(NamedTuple):
@@ -19,15 +20,22 @@ class LSTMOutput(NamedTuple):
     c: Array
 
 
-class LSTMGrads(NamedTuple):
-    """The gradient of each input of `lstm_forward` in the shape of that input (b, h0, c0 also where they were None)."""
-
+class _Grads(NamedTuple):
     x: Array
     w_x: Array
     w_h: Array
     b: Array
     h0: Array
     c0: Array
+
+
+class LSTMGrads(_Grads):
+    """The gradient of each input of `lstm_forward` in the shape of that input (b, h0, c0 also where they were None).
+
+    Six arrays as a tuple; `peephole` (3H) beside them where peepholes were given.
+    """
+
+    peephole: Array | None = None
 
 
 def lstm(
@@ -38,6 +46,13 @@ def lstm(
     h0: ArrayLike | None = None,
     c0: ArrayLike | None = None,
     *,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    output_activation: Activation | None = None,
+    peephole: ArrayLike | None = None,
+    input_forget: bool = False,
+    clip: float | None = None,
+    cell_clip: float | None = None,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     reset: ArrayLike | None = None,
@@ -62,6 +77,15 @@ def lstm(
         b: (4H), or None for zeros.
         h0: (B,H), or (H,) with an unbatched x, or None for zeros.
         c0: the same for the cell state.
+        activation: of g and c', a name or (name, alpha) or (name, alpha, beta): linear relu tanh sigmoid affine
+            leaky_relu thresholded_relu scaled_tanh hard_sigmoid elu selu softsign softplus exponential silu swish
+            relu6 mish.
+        recurrent_activation: of i, f and o.
+        output_activation: of c' alone; None: `activation`.
+        peephole: (3H), p_i p_f p_o: i and f also see p*c, o sees p*c'.
+        input_forget: f = 1 - i; the columns of f are without effect.
+        clip: bounds the arguments of the gates' activations to [-clip, clip].
+        cell_clip: bounds c'.
         lengths: B integers in 0..T: row r has lengths[r] valid steps, y beyond them is zero.
         mask: (B,T) bool, as in Keras: a step that is False carries state and output on (zeros before the first that
             counts), and costs nothing.
@@ -79,11 +103,13 @@ def lstm(
 
     Raises:
         TypeError: a dtype other than that of x, or not float32 or float64.
-        ValueError: a wrong shape, length or thread count; offsets together with lengths or time_major.
+        ValueError: a wrong shape, length, clip or thread count, an unknown activation; offsets together with lengths or
+            time_major.
         MemoryError: the problem does not fit.
 
     Source:
-        Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000.
+        Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000; peepholes: Gers & Schmidhuber 2000; coupled gates:
+        Greff et al. 2015.
 
     Example:
         >>> import numpy as np
@@ -95,7 +121,8 @@ def lstm(
     options = _call.Options(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out
     )  # fmt: skip
-    y, h, c, _ = _call.forward("lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options)
+    settings = Settings(activation, recurrent_activation, output_activation, clip, cell_clip, input_forget)
+    y, h, c, _ = _call.forward("lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options, settings, peephole)
     return LSTMOutput(y, h, c)
 
 
@@ -107,6 +134,13 @@ def lstm_forward(
     h0: ArrayLike | None = None,
     c0: ArrayLike | None = None,
     *,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    output_activation: Activation | None = None,
+    peephole: ArrayLike | None = None,
+    input_forget: bool = False,
+    clip: float | None = None,
+    cell_clip: float | None = None,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     reset: ArrayLike | None = None,
@@ -144,7 +178,8 @@ def lstm_forward(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out,
         checkpoint_every,
     )  # fmt: skip
-    y, h, c, tape = _call.forward("lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options)
+    settings = Settings(activation, recurrent_activation, output_activation, clip, cell_clip, input_forget)
+    y, h, c, tape = _call.forward("lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options, settings, peephole)
     return LSTMOutput(y, h, c), tape
 
 
@@ -180,4 +215,8 @@ def lstm_backward(
         >>> lstm_backward(tape, dh=np.ones((1, 1))).b.round(4).tolist()
         [0.0894, 0.024, 0.1542, 0.1559]
     """
-    return LSTMGrads(*_call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc))
+    grads, dpeephole = _call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc)
+    result = LSTMGrads(*grads)
+    if dpeephole is not None:
+        result.peephole = dpeephole
+    return result

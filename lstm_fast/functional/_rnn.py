@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from lstm_fast._check import Array
 from lstm_fast._tape import Tape
 from lstm_fast.functional import _call
+from lstm_fast.functional._settings import Activation, Settings
 
 
 class RNNOutput(NamedTuple):
@@ -35,7 +36,8 @@ def rnn(
     b: ArrayLike | None = None,
     h0: ArrayLike | None = None,
     *,
-    activation: str = "tanh",
+    activation: Activation = "tanh",
+    clip: float | None = None,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     reset: ArrayLike | None = None,
@@ -59,7 +61,8 @@ def rnn(
         w_h: (H,H).
         b: (H), or None for zeros.
         h0: (B,H), or (H,) with an unbatched x, or None for zeros.
-        activation: "tanh" or "relu".
+        activation: a name or (name, alpha) or (name, alpha, beta); the names are those of `lstm`.
+        clip: bounds the argument of the activation to [-clip, clip].
         lengths: B integers in 0..T: row r has lengths[r] valid steps, y beyond them is zero.
         mask: (B,T) bool, as in Keras: a step that is False carries state and output on (zeros before the first that
             counts), and costs nothing.
@@ -77,7 +80,7 @@ def rnn(
 
     Raises:
         TypeError: a dtype other than that of x, or not float32 or float64.
-        ValueError: a wrong shape, length or thread count, an unknown activation.
+        ValueError: a wrong shape, length, clip or thread count, an unknown activation.
         MemoryError: the problem does not fit.
 
     Source:
@@ -91,8 +94,8 @@ def rnn(
     options = _call.Options(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out
     )  # fmt: skip
-    _call.one_of("rnn", "activation", activation, ("tanh", "relu"))
-    y, h, _, _ = _call.forward("rnn", _call.RNN, False, x, w_x, w_h, b, h0, None, options, activation=activation)
+    settings = Settings(activation, clip=clip)
+    y, h, _, _ = _call.forward("rnn", _call.RNN, False, x, w_x, w_h, b, h0, None, options, settings)
     return RNNOutput(y, h)
 
 
@@ -103,7 +106,8 @@ def rnn_forward(
     b: ArrayLike | None = None,
     h0: ArrayLike | None = None,
     *,
-    activation: str = "tanh",
+    activation: Activation = "tanh",
+    clip: float | None = None,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     reset: ArrayLike | None = None,
@@ -140,9 +144,8 @@ def rnn_forward(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out,
         checkpoint_every,
     )  # fmt: skip
-    op = "rnn_forward"
-    _call.one_of(op, "activation", activation, ("tanh", "relu"))
-    y, h, _, tape = _call.forward(op, _call.RNN, True, x, w_x, w_h, b, h0, None, options, activation=activation)
+    settings = Settings(activation, clip=clip)
+    y, h, _, tape = _call.forward("rnn_forward", _call.RNN, True, x, w_x, w_h, b, h0, None, options, settings)
     return RNNOutput(y, h), tape
 
 
@@ -174,4 +177,4 @@ def rnn_backward(tape: Tape, dy: ArrayLike | None = None, dh: ArrayLike | None =
         >>> rnn_backward(tape, dy=np.ones_like(y)).w_h.tolist()
         [[1.0]]
     """
-    return RNNGrads(*_call.backward("rnn_backward", _call.RNN, tape, dy, dh))
+    return RNNGrads(*_call.backward("rnn_backward", _call.RNN, tape, dy, dh)[0])

@@ -6,6 +6,7 @@ in `lstm_fast.functional`. `_cells` has the equations, `_loop` the walk through 
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,15 +46,19 @@ class LSTMOutput(NamedTuple):
     c: Array
 
 
-class LSTMGrads(NamedTuple):
-    """The gradient of each input, in the shape of that input."""
-
+class _Grads(NamedTuple):
     x: Array
     w_x: Array
     w_h: Array
     b: Array
     h0: Array
     c0: Array
+
+
+class LSTMGrads(_Grads):
+    """The gradient of each input, in the shape of that input; `peephole` where there were any."""
+
+    peephole: Array | None = None
 
 
 class GRUOutput(NamedTuple):
@@ -81,6 +86,12 @@ class RNNGrads(GRUGrads):
     """The gradient of each input, in the shape of that input."""
 
 
+def split(cell: type[_cells.Cell], options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options that the cell takes, and the others."""
+    own = inspect.signature(cell.setup).parameters
+    return {n: v for n, v in options.items() if n in own}, {n: v for n, v in options.items() if n not in own}
+
+
 def lstm(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, c0: Any = None, **options: Any) -> LSTMOutput:
     """One LSTM layer over a batch of sequences; see `lstm_fast.functional.lstm`.
 
@@ -102,7 +113,8 @@ def lstm_forward(
         >>> len(tape.steps)
         2
     """
-    y, h, c, tape = _loop.forward(_cells.LSTM(w_x, w_h, b), x, h0, c0, **options)
+    settings, options = split(_cells.LSTM, options)
+    y, h, c, tape = _loop.forward(_cells.LSTM(w_x, w_h, b, **settings), x, h0, c0, **options)
     return LSTMOutput(y, h, c), tape
 
 
@@ -115,7 +127,11 @@ def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) ->
         [0.0894, 0.024, 0.1542, 0.1559]
     """
     dx, dh0, dc0 = _loop.backward(tape, dy, dh, dc)
-    return LSTMGrads(dx, tape.cell.dw_x, tape.cell.dw_h, tape.cell.bias_gradient(), dh0, dc0)
+    cell = tape.cell
+    grads = LSTMGrads(dx, cell.dw_x, cell.dw_h, cell.bias_gradient(), dh0, dc0)
+    if isinstance(cell, _cells.LSTM) and cell.has_peephole:
+        grads.peephole = cell.dp
+    return grads
 
 
 def gru(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **options: Any) -> GRUOutput:
@@ -136,7 +152,8 @@ def gru_forward(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **opt
         >>> len(tape.steps)
         2
     """
-    y, h, _, tape = _loop.forward(_cells.GRU(w_x, w_h, b), x, h0, **options)
+    settings, options = split(_cells.GRU, options)
+    y, h, _, tape = _loop.forward(_cells.GRU(w_x, w_h, b, **settings), x, h0, **options)
     return GRUOutput(y, h), tape
 
 
@@ -152,21 +169,17 @@ def gru_backward(tape: Tape, dy: Any = None, dh: Any = None) -> GRUGrads:
     return GRUGrads(dx, tape.cell.dw_x, tape.cell.dw_h, tape.cell.bias_gradient(), dh0)
 
 
-def rnn(
-    x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, *, activation: Any = "tanh", **options: Any
-) -> RNNOutput:
+def rnn(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **options: Any) -> RNNOutput:
     """One plain recurrent layer over a batch of sequences; see `lstm_fast.functional.rnn`.
 
     Example:
         >>> rnn(np.ones((1, 2, 1)), np.ones((1, 1)), np.ones((1, 1)), activation="relu").y.ravel().tolist()
         [1.0, 2.0]
     """
-    return rnn_forward(x, w_x, w_h, b, h0, activation=activation, **options)[0]
+    return rnn_forward(x, w_x, w_h, b, h0, **options)[0]
 
 
-def rnn_forward(
-    x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, *, activation: Any = "tanh", **options: Any
-) -> tuple[RNNOutput, Tape]:
+def rnn_forward(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **options: Any) -> tuple[RNNOutput, Tape]:
     """`rnn` with the tape of its steps.
 
     Example:
@@ -174,7 +187,8 @@ def rnn_forward(
         >>> len(tape.steps)
         2
     """
-    y, h, _, tape = _loop.forward(_cells.RNN(w_x, w_h, b, activation=activation), x, h0, **options)
+    settings, options = split(_cells.RNN, options)
+    y, h, _, tape = _loop.forward(_cells.RNN(w_x, w_h, b, **settings), x, h0, **options)
     return RNNOutput(y, h), tape
 
 

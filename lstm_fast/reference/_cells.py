@@ -50,26 +50,53 @@ class Cell:
 
 
 class LSTM(Cell):
-    """i f g o: c' = f*c + i*g, h' = o*tanh(c')."""
+    """i f g o: c' = f*c + i*g, h' = o*tanh(c'), and its options."""
 
     gates = 4
 
+    def setup(
+        self,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        output_activation: Any = None,
+        peephole: Any = None,
+        input_forget: bool = False,
+        clip: float | None = None,
+        cell_clip: float | None = None,
+    ) -> None:
+        H, dtype = self.units, self.w_x.dtype
+        self.gate, self.candidate = bind(recurrent_activation, clip), bind(activation, clip)
+        self.output = bind(activation if output_activation is None else output_activation)
+        self.p = np.zeros(3 * H, dtype) if peephole is None else np.asarray(peephole)
+        self.coupled, self.bound = input_forget, np.inf if cell_clip is None else cell_clip
+        self.dp = np.zeros_like(self.p)
+        self.has_peephole = peephole is not None
+
     def forward(self, x: Array, h: Array, past: Array, c: Array) -> tuple[Array, Array, Any]:
-        z = x @ self.w_x + h @ self.w_h + self.b[0]
-        zi, zf, zg, zo = np.split(z, 4, axis=1)
-        i, f, g, o = bind("sigmoid")(zi), bind("sigmoid")(zf), np.tanh(zg), bind("sigmoid")(zo)
-        c_new = f * c + i * g
-        h_new = o * np.tanh(c_new)
-        return h_new, c_new, (x, h, c, i, f, g, o, c_new)
+        p_i, p_f, p_o = np.split(self.p, 3)
+        zi, zf, zg, zo = np.split(x @ self.w_x + h @ self.w_h + self.b[0], 4, axis=1)
+        zi, zf = zi + p_i * c, zf + p_f * c
+        i, g = self.gate(zi), self.candidate(zg)
+        f = 1 - i if self.coupled else self.gate(zf)
+        c_new = np.clip(f * c + i * g, -self.bound, self.bound)
+        zo = zo + p_o * c_new
+        o = self.gate(zo)
+        h_new = o * self.output(c_new)
+        return h_new, c_new, (x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new)
 
     def backward(self, saved: Any, dh_new: Array, dc_new: Array) -> tuple[Array, Array, Array, Array]:
-        x, h, c, i, f, g, o, c_new = saved
-        u = np.tanh(c_new)
-        do_ = dh_new * u  # h_new = o * tanh(c_new)
-        dc_new = dc_new + dh_new * o * (1 - u * u)
+        x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new = saved
+        p_i, p_f, p_o = np.split(self.p, 3)
+        dzo = dh_new * self.output(c_new) * self.gate.slope(zo)  # h_new = o * output(c_new)
+        dc_new = dc_new + dh_new * o * self.output.slope(c_new) + dzo * p_o  # zo + p_o * c_new
+        dc_new = np.where(np.abs(c_new) < self.bound, dc_new, 0)  # clip(f * c + i * g)
         di, df, dg = dc_new * g, dc_new * c, dc_new * i  # c_new = f * c + i * g
-        dc = dc_new * f
-        dz = np.concatenate([di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do_ * o * (1 - o)], axis=1)
+        if self.coupled:
+            di, df = di - df, np.zeros_like(df)  # f = 1 - i
+        dzi, dzf, dzg = di * self.gate.slope(zi), df * self.gate.slope(zf), dg * self.candidate.slope(zg)
+        dc = dc_new * f + dzi * p_i + dzf * p_f  # zi + p_i * c, zf + p_f * c
+        self.dp += np.concatenate([dzi * c, dzf * c, dzo * c_new], axis=1).sum(axis=0)
+        dz = np.concatenate([dzi, dzf, dzg, dzo], axis=1)
         self.dw_x += x.T @ dz  # z = x @ w_x + h @ w_h + b
         self.dw_h += h.T @ dz
         self.db += dz.sum(axis=0)
@@ -82,19 +109,36 @@ class GRU(Cell):
     gates = 3
     biases = 2
 
+    def setup(
+        self,
+        reset_after: bool = True,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        clip: float | None = None,
+    ) -> None:
+        self.reset_after = reset_after
+        self.gate, self.candidate = bind(recurrent_activation, clip), bind(activation, clip)
+
     def forward(self, x: Array, h: Array, past: Array, c: Array) -> tuple[Array, Array, Any]:
         xz, xr, xn = np.split(x @ self.w_x + self.b[0], 3, axis=1)
         hz, hr, hn = np.split(h @ self.w_h + self.b[1], 3, axis=1)
-        z, r = bind("sigmoid")(xz + hz), bind("sigmoid")(xr + hr)
-        n = np.tanh(xn + r * hn)
-        return n + z * (past - n), c, (x, h, past, z, r, n, hn)
+        z, r = self.gate(xz + hz), self.gate(xr + hr)
+        if not self.reset_after:
+            H = self.units
+            hn = (r * h) @ self.w_h[:, 2 * H :] + self.b[1, 2 * H :]
+            n = self.candidate(xn + hn)
+            return n + z * (past - n), c, (x, h, past, (xz + hz, xr + hr, xn + hn), z, r, n, hn)
+        n = self.candidate(xn + r * hn)
+        return n + z * (past - n), c, (x, h, past, (xz + hz, xr + hr, xn + r * hn), z, r, n, hn)
 
     def backward(self, saved: Any, dh_new: Array, dc_new: Array) -> tuple[Array, Array, Array, Array]:
-        x, h, past, z, r, n, hn = saved
+        x, h, past, (sz, sr, sn), z, r, n, hn = saved
         dn, dz, dpast = dh_new * (1 - z), dh_new * (past - n), dh_new * z  # h_new = n + z * (past - n)
-        dxn = dn * (1 - n * n)  # n = tanh(xn + r * hn)
+        dxn = dn * self.candidate.slope(sn)  # n = candidate(xn + r * hn)
+        if not self.reset_after:
+            return self.backward_before(saved, dz, dxn, dpast, dc_new)
         dr, dhn = dxn * hn, dxn * r
-        dxz, dxr = dz * z * (1 - z), dr * r * (1 - r)
+        dxz, dxr = dz * self.gate.slope(sz), dr * self.gate.slope(sr)
         dx_sums = np.concatenate([dxz, dxr, dxn], axis=1)  # [xz, xr, xn] = x @ w_x + b_x
         dh_sums = np.concatenate([dxz, dxr, dhn], axis=1)  # [hz, hr, hn] = h @ w_h + b_h
         self.dw_x += x.T @ dx_sums
@@ -103,13 +147,30 @@ class GRU(Cell):
         return dx_sums @ self.w_x.T, dh_sums @ self.w_h.T, dpast, dc_new
 
 
+    def backward_before(
+        self, saved: Any, dz: Array, dn: Array, dpast: Array, dc_new: Array
+    ) -> tuple[Array, Array, Array, Array]:
+        x, h, _, (sz, sr, _), _, r, _, _ = saved
+        H = self.units
+        q = dn @ self.w_h[:, 2 * H :].T  # (r * h) @ w_hn
+        dh, dr = q * r, q * h
+        dzr = np.concatenate([dz * self.gate.slope(sz), dr * self.gate.slope(sr)], axis=1)
+        dh = dh + dzr @ self.w_h[:, : 2 * H].T  # [hz, hr] = h @ w_h + b_h
+        sums = np.concatenate([dzr, dn], axis=1)
+        self.dw_x += x.T @ sums
+        self.dw_h[:, : 2 * H] += h.T @ dzr
+        self.dw_h[:, 2 * H :] += (r * h).T @ dn
+        self.db += sums.sum(axis=0)
+        return sums @ self.w_x.T, dh, dpast, dc_new
+
+
 class RNN(Cell):
     """h' = activation(x w_x + h w_h + b)."""
 
     gates = 1
 
-    def setup(self, activation: Any = "tanh") -> None:
-        self.activation = bind(activation)
+    def setup(self, activation: Any = "tanh", clip: float | None = None) -> None:
+        self.activation = bind(activation, clip)
 
     def forward(self, x: Array, h: Array, past: Array, c: Array) -> tuple[Array, Array, Any]:
         z = x @ self.w_x + h @ self.w_h + self.b[0]

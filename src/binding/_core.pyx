@@ -29,13 +29,22 @@ cdef extern from "lstm_fast.h" nogil:
     ctypedef struct lf_seq:
         void *data
         int64_t stride_b, stride_t
-    enum: LF_LSTM, LF_GRU, LF_RNN
+    enum: LF_LSTM, LF_GRU, LF_RNN, LF_LSTM_ANY, LF_GRU_ANY, LF_GRU_BEFORE
+    enum: LF_AFFINE, LF_LEAKY_RELU, LF_THRESHOLDED_RELU, LF_SCALED_TANH, LF_HARD_SIGMOID, LF_ELU, LF_SOFTSIGN, LF_SOFTPLUS
+    enum: LF_EXPONENTIAL, LF_SILU, LF_RELU6, LF_MISH
+    ctypedef struct lf_function:
+        int32_t kind
+        double alpha, beta
     ctypedef struct lf_cell_shape:
         int32_t columns, biases, tape, memory
     lf_cell_shape lf_shape_of(int)
     ctypedef struct lf_weights:
         int64_t I, H
-        int32_t cell, dtype, activation, backward
+        int32_t cell, dtype, backward
+        lf_function gate, candidate, output
+        double clip, cell_clip
+        int32_t coupled, peepholes
+        const void *peephole
         const void *w_x
         const void *w_h
         const void *b
@@ -71,6 +80,7 @@ cdef extern from "lstm_fast.h" nogil:
         void *db
         void *dh0
         void *dc0
+        void *dpeephole
     ctypedef struct lf_dense:
         int64_t rows, I, O
         int32_t dtype, activation, threads, accumulate, packed
@@ -326,31 +336,67 @@ cdef int32_t thread_count(int64_t n) noexcept:
 
 
 cdef dict ACTIVATIONS = {"linear": LF_LINEAR, "relu": LF_RELU, "tanh": LF_TANH, "sigmoid": LF_SIGMOID}
+# kind, alpha, beta where none are given
+cdef dict FUNCTIONS = {
+    "linear": (LF_LINEAR, 1, 0), "relu": (LF_RELU, 1, 0), "tanh": (LF_TANH, 1, 1), "sigmoid": (LF_SIGMOID, 1, 0),
+    "affine": (LF_AFFINE, 1, 0), "leaky_relu": (LF_LEAKY_RELU, 0.2, 0), "thresholded_relu": (LF_THRESHOLDED_RELU, 1, 0),
+    "scaled_tanh": (LF_SCALED_TANH, 1, 1), "hard_sigmoid": (LF_HARD_SIGMOID, 1 / 6.0, 0.5), "elu": (LF_ELU, 1, 1),
+    "selu": (LF_ELU, 1.6732632423543772, 1.0507009873554805), "softsign": (LF_SOFTSIGN, 1, 0), "softplus": (LF_SOFTPLUS, 1, 0),
+    "exponential": (LF_EXPONENTIAL, 1, 0), "silu": (LF_SILU, 1, 0), "swish": (LF_SILU, 1, 0), "relu6": (LF_RELU6, 1, 0),
+    "mish": (LF_MISH, 1, 0),
+}
 cdef dict CELLS = {"lstm": LF_LSTM, "gru": LF_GRU, "rnn": LF_RNN}
+
+
+cdef lf_function function_of(object spec) except *:
+    """'name', ('name', alpha) or ('name', alpha, beta)."""
+    cdef lf_function f
+    name, numbers = (spec, ()) if isinstance(spec, str) else (spec[0], tuple(spec[1:]))
+    if name not in FUNCTIONS:
+        raise ValueError(f"_core: expected an activation in {sorted(FUNCTIONS)}, got {name!r}")
+    kind, alpha, beta = FUNCTIONS[name]
+    f.kind, f.alpha, f.beta = kind, numbers[0] if numbers else alpha, numbers[1] if len(numbers) > 1 else beta
+    return f
+
+
+def activations():
+    """The names that Weights takes for its activations."""
+    return tuple(FUNCTIONS)
 
 
 @cython.final
 cdef class Weights:
-    """Packed panels of one recurrent layer direction: Weights(cell, I, H, dtype, backward=False, input_grad=True, activation='tanh').
+    """Packed panels of one recurrent layer direction: Weights(cell, I, H, dtype, backward=False, input_grad=True, options).
 
-    cell 'lstm' (gates i f g o), 'gru' (z r n, reset after the product) or 'rnn' (activation 'tanh' or 'relu').
+    cell 'lstm' (gates i f g o), 'gru' (z r n, reset after the product or before) or 'rnn'. An activation is 'name' or ('name', alpha,
+    beta): `activation` of g, n, h'; `recurrent_activation` of the other gates; `output_activation` of c' (None: activation).
     Readers may share it between threads as long as nobody packs.
     """
     cdef lf_weights w
     cdef lf_cell_shape shape
     cdef readonly str cell
+    cdef tuple options
     cdef readonly int64_t nbytes
 
     def __cinit__(self, str cell, int64_t I, int64_t H, object dtype, bint backward=False, bint input_grad=True,
-                  str activation="tanh"):
+                  *, object activation="tanh", object recurrent_activation="sigmoid", object output_activation=None,
+                  double clip=0, double cell_clip=0, bint input_forget=False, bint peephole=False,
+                  bint reset_after=True):
         if cell not in CELLS:
             raise ValueError(f"_core.Weights: expected cell in {sorted(CELLS)}, got {cell!r}")
-        if activation not in (("tanh", "relu") if cell == "rnn" else ("tanh",)):
-            raise ValueError(f"_core.Weights: expected activation 'tanh' (or 'relu' for 'rnn'), got {activation!r}")
         if I < 0 or H < 1:
             raise ValueError(f"_core.Weights: expected I >= 0 and H >= 1, got I={I}, H={H}")
         self.cell = cell
-        self.w.cell, self.w.activation = CELLS[cell], ACTIVATIONS[activation]
+        self.w.cell = CELLS[cell]
+        self.w.gate, self.w.candidate = function_of(recurrent_activation), function_of(activation)
+        self.w.output = self.w.candidate if output_activation is None else function_of(output_activation)
+        self.w.clip, self.w.cell_clip, self.w.coupled, self.w.peepholes = clip, cell_clip, input_forget, peephole
+        plain = self.w.gate.kind == LF_SIGMOID and self.w.candidate.kind == LF_TANH and clip <= 0
+        if cell == "lstm" and not (plain and self.w.output.kind == LF_TANH and cell_clip <= 0 and not input_forget and not peephole):
+            self.w.cell = LF_LSTM_ANY
+        elif cell == "gru" and not (plain and reset_after):
+            self.w.cell = LF_GRU_ANY if reset_after else LF_GRU_BEFORE
+        self.options = (recurrent_activation, activation, output_activation, clip, cell_clip, input_forget, peephole, reset_after)
         self.shape = lf_shape_of(self.w.cell)
         self.w.I, self.w.H, self.w.dtype = I, H, kernel_dtype(dtype)
         self.w.backward = (1 | (2 if input_grad else 0)) if backward else 0
@@ -360,16 +406,22 @@ cdef class Weights:
     def __dealloc__(self):
         release(self.w.panels, self.nbytes)
 
-    def pack(self, w_x, w_h, b):
-        """Reads w_x (I,GH), w_h (H,GH), b or None; the arrays are not kept.
+    cdef bint alike(self, Weights other):
+        return self.options == other.options
 
-        lstm: G 4, b (4H). gru: G 3, b (2,3H): b_x, b_h. rnn: G 1, b (H).
+    def pack(self, w_x, w_h, b, peephole=None):
+        """Reads w_x (I,GH), w_h (H,GH), b or None, and peephole (3H) i f o if the cell has them; the arrays are not kept.
+
+        lstm: G 4, b (4H). gru: G 3, b (2,3H): b_x, b_h, or (3H) with reset_after=False. rnn: G 1, b (H).
         """
         cdef lf_weights w = self.w
         cdef int64_t G = self.shape.columns
         w.w_x = flat(w_x, w.dtype, w.I * G * w.H, False, "w_x")
         w.w_h = flat(w_h, w.dtype, w.H * G * w.H, False, "w_h")
         w.b = flat(b, w.dtype, self.shape.biases * w.H, False, "b")
+        w.peephole = flat(peephole, w.dtype, 3 * w.H, False, "peephole")
+        if (w.peephole == NULL) == bool(w.peepholes):
+            raise ValueError("_core: expected peephole beside Weights(peephole=True), and only there")
         if w.w_x == NULL or w.w_h == NULL:
             raise ValueError("_core: expected w_x and w_h to be arrays, got None")
         with nogil:
@@ -482,7 +534,7 @@ cdef class Sequence:
         cdef int dtype = self.weights.w.dtype
         cdef int64_t B = a.B, H = self.weights.w.H
         if weights is not None:
-            if weights.w.cell != self.weights.w.cell or weights.w.activation != self.weights.w.activation or weights.w.I != self.weights.w.I or weights.w.H != H or weights.w.dtype != dtype or (a.training and weights.w.backward != self.weights.w.backward):
+            if weights.w.cell != self.weights.w.cell or not weights.alike(self.weights) or weights.w.I != self.weights.w.I or weights.w.H != H or weights.w.dtype != dtype or (a.training and weights.w.backward != self.weights.w.backward):
                 raise ValueError("_core.Sequence.forward: weights of another cell, shape, dtype or kind")
             self.weights = weights
             a.weights = &weights.w
@@ -511,7 +563,7 @@ cdef class Sequence:
             raise_pending()
         self.recorded = a.training
 
-    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None):
+    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None):
         """Gradients of the last forward, given its x, h0, c0, h_scale; consumes its tape. dy, dh, dc may be None (zeros); dx, dh0, dc0 None (not wanted)."""
         self.enter()
         if not self.recorded:
@@ -534,6 +586,7 @@ cdef class Sequence:
         a.db = flat(db, dtype, self.weights.shape.biases * H, True, "db")
         a.dh0 = flat(dh0, dtype, B * H, True, "dh0")
         a.dc0 = flat(dc0, dtype, B * H, True, "dc0")
+        a.dpeephole = flat(dpeephole, dtype, 3 * H, True, "dpeephole")
         a.h0 = flat(h0, dtype, B * H, False, "h0")
         a.c0 = flat(c0, dtype, B * H, False, "c0")
         a.accumulate = accumulate

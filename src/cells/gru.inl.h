@@ -4,9 +4,9 @@
 namespace {
 
 // dG of a tape row: [dn dz dr du], u the recurrent part of n: w_x meets the first three, w_h the last three.
-struct Gru {
-    static constexpr int COLUMNS = 3, BLOCKS = 1, TAPE = 4, DX = 0, DH = 1;
-    static constexpr bool MEMORY = false, APART = true;
+struct Gru : CellBase {
+    static constexpr int COLUMNS = 3, ALL = 3, BLOCKS = 1, TAPE = 4, DH = 1;
+    static constexpr bool APART = true;
 
     // b: b_x (3H), then b_h (3H). Gates 0, 1: both; 2: b_xn; 3: b_hn.
     template <class V, class Lanes> static V bias(const typename V::T *b, int gate, int64_t H, int64_t unit, Lanes lanes) {

@@ -1,23 +1,11 @@
 // The LSTM cell: the equations on the hot tile, and their inverses line by line.
-//
-// A cell tells the kernels its numbers and four things:
-//   COLUMNS   gate columns per unit of w_x, w_h: the vectors that a panel holds per block of units
-//   BLOCKS    blocks of units side by side in one panel, so that a tile is GROUP vectors wide
-//   TAPE      numbers per unit in tape_gates
-//   MEMORY    a second state c beside h; without it the tape's cells hold h from the start
-//   APART     the last gate keeps its sums over x and over h apart; the hot tile then has one vector more per cell
-//   DX, DH    first column of a tape row's dG that meets w_x, and w_h; each takes COLUMNS columns
-//   bias      what the chains of a gate start from; gate COLUMNS is the h sum that is kept apart
-//   Place     where one cell of forward reads and writes
-//   Row       where one row of backward reads and writes
-//   forward, backward
 #pragma once
 
 namespace {
 
-struct Lstm {
-    static constexpr int COLUMNS = 4, BLOCKS = 1, TAPE = 4, DX = 0, DH = 0;
-    static constexpr bool MEMORY = true, APART = false;
+struct Lstm : CellBase {
+    static constexpr int COLUMNS = 4, ALL = 4, BLOCKS = 1, TAPE = 4;
+    static constexpr bool MEMORY = true;
 
     template <class V, class Lanes> static V bias(const typename V::T *b, int gate, int64_t H, int64_t unit, Lanes lanes) {
         return lanes.load(b + gate * H + unit);

@@ -8,12 +8,17 @@
 #include "../micro/math.inl.h"
 #include "../micro/tile.inl.h"
 #include "../micro/pack.inl.h"
+#include "../micro/curve.inl.h"
 #include "../kernels/product.inl.h"
 #include "../kernels/weight_gradient.inl.h"
 #include "../kernels/sequence.inl.h"
+#include "../cells/cell.inl.h"
 #include "../cells/lstm.inl.h"
 #include "../cells/gru.inl.h"
 #include "../cells/rnn.inl.h"
+#include "../cells/lstm_any.inl.h"
+#include "../cells/gru_any.inl.h"
+#include "../cells/gru_before.inl.h"
 #include "../kernels/forward.inl.h"
 #include "../kernels/backward.inl.h"
 #include "../kernels/dense.inl.h"
@@ -22,15 +27,15 @@
 namespace {
 
 template <class V, class Cell> constexpr lf_cell_kernels cell_of() {
-    return {[](const lf_weights *w) { return PanelLayout<V, Cell>(*w).total; },
-            [](const lf_sequence *a) { return ScratchLayout<V, Cell>(*a).total; },
-            pack_weights<V, Cell>,
+    return {panel_numbers<V, Cell>,
+            scratch_numbers<V, Cell>,
+            pack_parts<V, Cell>,
             sequence_forward<V, Cell>,
             sequence_backward<V, Cell>};
 }
 
 template <class V> constexpr lf_kernels kernels_of() {
-    return {{cell_of<V, Lstm>(), cell_of<V, Gru>(), cell_of<V, Rnn>()},
+    return {{cell_of<V, Lstm>(), cell_of<V, Gru>(), cell_of<V, Rnn>(), cell_of<V, LstmAny>(), cell_of<V, GruAny>(), cell_of<V, GruBefore>()},
             [](const lf_dense *a) { return DenseScratch<V>(*a).total; },
             dense_forward<V>,
             dense_backward<V>,

@@ -28,7 +28,7 @@ template <class V, class Cell> struct Backward {
             with_lanes<V>(j, v.H, [&](auto lanes) {
                 const int64_t unit = j * V::N;
                 if (v.resets(b, s)) lanes.store(past + unit, V::zero());
-                T *const h = v.cell(s, rank) + unit;
+                T *const h = v.h_taped(s, rank) + unit;
                 if (v.a.h_scale) lanes.store(h, lanes.load(h) * scale_of(b, unit, lanes));
             });
     }
@@ -110,6 +110,30 @@ template <class V, class Cell> struct Backward {
     }
 };
 
+// The second part of a step passes its gradient on to the first: d(r*h) = dn w_hn^T, before dG of the step is complete.
+template <class V, class Cell, class Second = typename Cell::Second> struct SecondBackward {
+    SecondPart<V, Cell> part;
+    SequenceView<V, Second> own;
+
+    SecondBackward(const SequenceView<V, Cell> &v, const lf_worker *w) : part(v.a), own(part.view(v, w)) {}
+    void step(const SequenceView<V, Cell> &v, int64_t s, const lf_worker *w) const {
+        using T = typename V::T;
+        const int64_t H = v.H, first = v.block_begin;
+        if (v.split_units) lf_barrier_wait(w);
+        multiply_rows<V>(v.my_rows(s), H, own.panels + own.panel_layout.back_h + first * V::N * H, v.block_end - first, v.products,
+                         [&](int64_t p) { return static_cast<const T *>(v.gates(s, v.rank(p)) + Cell::COLUMNS * H); }, StartFrom<V>{nullptr},
+                         [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
+                             int64_t ranks[ROWS_MAX];
+                             for (int r = 0; r < rows; ++r) ranks[r] = v.rank(p0 + r);
+                             Second::template backward<V>(z, rows, vectors, first + block, v, s, ranks);
+                         });
+    }
+};
+template <class V, class Cell> struct SecondBackward<V, Cell, void> {
+    SecondBackward(const SequenceView<V, Cell> &, const lf_worker *) {}
+    void step(const SequenceView<V, Cell> &, int64_t, const lf_worker *) const {}
+};
+
 // Walks tape rows in order: which step and row of the batch each one is.
 template <class View> struct TapeCursor {
     const View &v;
@@ -143,31 +167,56 @@ template <class View> struct TapeCursor {
 template <class V, class Cell> inline void input_gradient(const SequenceView<V, Cell> &v, int64_t begin, int64_t end) {
     using T = typename V::T;
     using View = SequenceView<V, Cell>;
-    constexpr int G = Cell::COLUMNS;
+    constexpr int G = Cell::ALL;
     constexpr int64_t CHUNK = 240;
     T *out[CHUNK];
     TapeCursor<View> cursor(v, begin);
     for (int64_t r0 = begin; r0 < end; r0 += CHUNK) {
         const int64_t count = smaller(CHUNK, end - r0);
         for (int64_t r = 0; r < count; ++r, cursor.next()) out[r] = View::at(v.a.dx, cursor.b(), cursor.t());
-        const T *d = static_cast<const T *>(v.a.tape_gates) + ((r0 - v.tape_base) * Cell::TAPE + Cell::DX) * v.H;
+        const T *d = static_cast<const T *>(v.a.tape_gates) + (r0 - v.tape_base) * Cell::TAPE * v.H;
         multiply_rows<V>(count, G * v.H, v.panels + v.panel_layout.back_x, ceil_div(v.I, V::N), v.products,
                          [&](int64_t r) { return d + r * Cell::TAPE * v.H; }, StartFrom<V>{nullptr},
                          store_rows<V>(v.I, [&](int64_t r) { return out[r]; }));
     }
 }
 
+// The gradient of the peepholes i f o, (3, H), over tape rows [begin, begin + R), summed like the weight gradients:
+// sum dz_i*c, dz_f*c, dz_o*c'.
+template <class V, class Cell>
+inline void peephole_gradient(const SequenceView<V, Cell> &v, int64_t begin, int64_t R, bool accumulate, const lf_worker *w) {
+    using T = typename V::T;
+    const int64_t H = v.H, last_block = R > 0 ? (R - 1) / SUM_BLOCK * SUM_BLOCK : 0;
+    for (int64_t k0 = last_block; k0 >= 0; k0 -= SUM_BLOCK)
+        for (int64_t j = w->index; j < v.panel_layout.blocks; j += w->count)
+            with_lanes<V>(j, H, [&](auto lanes) {
+                V sum[3] = {V::zero(), V::zero(), V::zero()};
+                TapeCursor<SequenceView<V, Cell>> cursor(v, begin + k0);
+                for (int64_t k = k0; k < smaller(R, k0 + SUM_BLOCK); ++k, cursor.next()) {
+                    const T *const d = v.gates(cursor.s, cursor.rank) + j * V::N;
+                    const V c_prev = lanes.load(v.cell_before(cursor.s, cursor.rank, cursor.b()) + j * V::N);
+                    sum[0] = V::fma(lanes.load(d), c_prev, sum[0]);
+                    sum[1] = V::fma(lanes.load(d + H), c_prev, sum[1]);
+                    sum[2] = V::fma(lanes.load(d + 3 * H), lanes.load(v.cell(cursor.s, cursor.rank) + j * V::N), sum[2]);
+                }
+                for (int gate = 0; gate < 3; ++gate) {
+                    T *const out = static_cast<T *>(v.a.dpeephole) + gate * H + j * V::N;
+                    lanes.store(out, k0 < last_block || accumulate ? lanes.load(out) + sum[gate] : sum[gate]);
+                }
+            });
+}
+
 // dw_x, dw_h, db of tape rows [begin, end), begin a multiple of SUM_BLOCK; add: to what is there.
 template <class V, class Cell> inline void parameter_gradients(const SequenceView<V, Cell> &v, int64_t begin, int64_t end, bool add, int64_t polled, const lf_worker *w) {
     using T = typename V::T;
     using View = SequenceView<V, Cell>;
-    constexpr int64_t G = Cell::COLUMNS;
+    constexpr int64_t G = Cell::ALL;
     const lf_sequence &a = v.a;
     const int64_t I = v.I, H = v.H, row = Cell::TAPE * H;
     T *const dw_x = static_cast<T *>(a.dw_x), *const dw_h = static_cast<T *>(a.dw_h), *const db = static_cast<T *>(a.db);
     const T *const d = static_cast<const T *>(a.tape_gates) + (begin - v.tape_base) * row;
     const int64_t R = end - begin;
-    const auto solve = [&](const GradientProblem<T> &problem) {
+    const auto solve = [&](const GradientProblem<T> &problem, int64_t h_column = -1) {  // h_column: A is that number of the tape
         weight_gradient<V>(problem, v.scratch + v.scratch_layout.packs, w,
                            [&](int64_t first, int64_t count, const T **x, const T **h) {
                                if (count <= 0) return;
@@ -175,11 +224,17 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
                                for (int64_t k = 0; k < count; ++k, cursor.next()) {
                                    const int64_t b = cursor.b();
                                    x[k] = View::at(a.x, b, cursor.t());
-                                   h[k] = v.h_multiplied(cursor.s, cursor.rank, b);
+                                   h[k] = h_column < 0 ? v.h_multiplied(cursor.s, cursor.rank, b) : v.gates(cursor.s, cursor.rank) + h_column * H;
                                }
                            });
     };
-    if constexpr (!Cell::APART) {
+    if (Cell::EXTRA && a.dpeephole) peephole_gradient<V>(v, begin, R, add, w);
+    if constexpr (!SAME<typename Cell::Second, void>) {  // dG = [first part, second part], then the second part's input
+        constexpr int64_t L = Cell::COLUMNS;
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, polled});
+        solve({R, L * H, d, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, polled});
+        solve({R, (G - L) * H, d + L * H, row, G * H, {{0, nullptr}, {H, dw_h + L * H}}, nullptr, add, polled}, G);
+    } else if constexpr (!Cell::APART) {
         solve({R, G * H, d, row, G * H, {{I, dw_x}, {H, dw_h}}, db, add, polled});
     } else {  // dG = [last gate's x part, first gates, last gate's h part]; db = [db_x, db_h]
         constexpr int64_t L = G - 1;
@@ -222,10 +277,12 @@ template <class V, class Cell> struct Segments {
             if (lf_stops(w, polled - 1)) return false;
         }
         const Backward<V, Cell> backward{v};
+        const SecondBackward<V, Cell> second(v, w);
         for (int64_t s = end - 1; s >= begin; --s) {
             const int64_t going = v.my_rows(s + 1), rows = v.my_rows(s), done = polled + end - 1 - s;
             backward.step(s, 0, going, true);
             backward.step(s, going, rows, false);
+            second.step(v, s, w);
             if ((done + 1) % call.poll_steps == 0) lf_poll(w, done);
             if (v.split_units) lf_barrier_wait(w);
             if (lf_stops(w, done)) break;

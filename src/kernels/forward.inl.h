@@ -39,7 +39,7 @@ template <class V, class Cell, bool Training> struct Forward {
         for (int r = 0; r < rows; ++r) {
             const int64_t rank = v.rank(p0 + r), b = v.row(rank);
             t.segment[0].in[r] = side_by_side ? v.input_row(rank) : View::at(v.a.x, b, v.position(b, s));
-            t.segment[1].in[r] = v.a.h_scale ? v.scaled_row(rank) : v.h_before(s, rank, b);
+            t.segment[1].in[r] = Cell::state_input(v, s, rank, b);
             const auto place = Cell::template Place<T>::template of<Training>(v, s, rank, b);
             for (int q = 0; q < blocks; ++q, ++waiting) {
                 cell[waiting] = place.at(unit + q * V::N);
@@ -125,6 +125,13 @@ template <class V, class Cell, bool Training> struct Forward {
         finish();
     }
 
+    // Step s of [begin, end); with `ahead`, the inputs of as many steps as fit are projected when the last ones are used up.
+    void advance(int64_t s, int64_t begin, int64_t end, bool ahead) {
+        const int64_t chunk = v.scratch_layout.steps_projected;
+        if (ahead && (s - begin) % chunk == 0 && v.my_rows(s) > 0) project(s, smaller(end, s + chunk), v.scratch + v.scratch_layout.projected);
+        step(s);
+    }
+
     // x w_x + b for this worker's rows and units over steps [begin, end): rows of many steps fill the tile.
     void project(int64_t begin, int64_t end, T *out) {
         projected = out;
@@ -147,6 +154,23 @@ template <class V, class Cell, bool Training> struct Forward {
                              });
         }
     }
+};
+
+// The second part of each step, where a cell has one.
+template <class V, class Cell, bool Training, class Second = typename Cell::Second> struct SecondForward {
+    SecondPart<V, Cell> part;
+    SequenceView<V, Second> v;
+    Forward<V, Second, Training> forward;
+
+    SecondForward(const SequenceView<V, Cell> &first, const lf_worker *w) : part(first.a), v(part.view(first, w)), forward(v) {}
+    void advance(int64_t s, int64_t begin, int64_t end, bool ahead, const lf_worker *w) {
+        if (v.split_units) lf_barrier_wait(w);
+        forward.advance(s, begin, end, ahead);
+    }
+};
+template <class V, class Cell, bool Training> struct SecondForward<V, Cell, Training, void> {
+    SecondForward(const SequenceView<V, Cell> &, const lf_worker *) {}
+    void advance(int64_t, int64_t, int64_t, bool, const lf_worker *) {}
 };
 
 // Copies the last state of this worker's rows and units to h and c, and fills y where no step has written it.
@@ -190,15 +214,14 @@ template <class V, class Cell> inline void keep_checkpoint(const SequenceView<V,
 template <class V, class Cell, bool Training>
 inline bool forward_steps(const SequenceView<V, Cell> &v, int64_t begin, int64_t end, int64_t polled, int64_t poll_steps, const lf_worker *w) {
     Forward<V, Cell, Training> forward(v);
+    SecondForward<V, Cell, Training> second(v, w);
     // Few rows per step, or many inputs: project the inputs of many steps at once. A tiny I is not worth the round trip.
     const bool project = end - begin > 1 && ((v.I >= 4 && v.my_rows(begin) <= 2 * rows_per_tile<V>(4)) || v.I >= PROJECT_INPUTS);
-    const int64_t chunk = v.scratch_layout.steps_projected;
     for (int64_t s = begin; s < end && v.alive(s) > 0; ++s) {
         const int64_t done = polled + s - begin;
-        if (project && (s - begin) % chunk == 0 && v.my_rows(s) > 0)
-            forward.project(s, smaller(end, s + chunk), v.scratch + v.scratch_layout.projected);
         if (!Training && s && v.a.checkpoint_every && s % v.a.checkpoint_every == 0) keep_checkpoint(v, s);
-        forward.step(s);
+        forward.advance(s, begin, end, project);
+        second.advance(s, begin, end, project, w);
         if ((done + 1) % poll_steps == 0) lf_poll(w, done);
         if (v.split_units) lf_barrier_wait(w);
         if (lf_stops(w, done)) return false;

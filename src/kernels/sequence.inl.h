@@ -13,8 +13,9 @@ template <class V, class Cell> struct PanelLayout {
     int64_t unit_stride;   // one block's share of a forward panel: [I+H][blocks of the panel][G][lanes]
     int64_t bias;          // [block][G][lanes]
     int64_t bias_apart;    // [block][lanes]: the start of the h sum that is kept apart
+    int64_t extra;         // [block][EXTRA][lanes]: peepholes
     int64_t back_h;        // w_h^T: K = GH rows, H columns (multiply_rows layout)
-    int64_t back_x;        // w_x^T: K = GH rows in the order of dG, I columns
+    int64_t back_x;        // w_x^T: K = ALL*H rows in the order of dG, I columns; none in a second part
     int64_t total;
 
     explicit PanelLayout(const lf_weights &w) {
@@ -25,9 +26,10 @@ template <class V, class Cell> struct PanelLayout {
         unit_stride = (w.I + w.H) * G * V::N;
         bias = blocks * unit_stride;
         bias_apart = bias + blocks * G * V::N;
-        back_h = bias_apart + (Cell::APART ? blocks * V::N : 0);
+        extra = bias_apart + (Cell::APART ? blocks * V::N : 0);
+        back_h = extra + blocks * Cell::EXTRA * V::N;
         back_x = back_h + ((w.backward & 1) ? blocks * V::N * G * w.H : 0);
-        total = back_x + ((w.backward & 2) ? ceil_div(w.I, V::N) * V::N * G * w.H : 0);
+        total = back_x + ((w.backward & 2) && Cell::FIRST == 0 ? ceil_div(w.I, V::N) * V::N * Cell::ALL * w.H : 0);
     }
     int panel_vectors(int64_t j, int64_t blocks_of_panel) const {
         return j >= whole ? tail_vectors : static_cast<int>(blocks_of_panel) * G;
@@ -55,8 +57,8 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
     using T = typename V::T;
     const lf_weights &w = *static_cast<const lf_weights *>(args);
     const PanelLayout<V, Cell> layout(w);
-    constexpr int G = Cell::COLUMNS, BLOCKS = Cell::BLOCKS;
-    const int64_t I = w.I, H = w.H;
+    constexpr int G = Cell::COLUMNS;
+    const int64_t I = w.I, H = w.H, row_stride = Cell::ALL * H;
     T *const panels = static_cast<T *>(w.panels);
     const T *const w_x = static_cast<const T *>(w.w_x), *const w_h = static_cast<const T *>(w.w_h);
     const T *const b = static_cast<const T *>(w.b);
@@ -67,7 +69,7 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
             if (panel % worker->count != worker->index) continue;
             T *out = panels + j * layout.unit_stride + k0 * layout.panel_vectors(j, blocks) * V::N;
             for (int64_t k = k0; k < smaller(I + H, k0 + CHUNK); ++k) {
-                const T *row = (k < I ? w_x + k * G * H : w_h + (k - I) * G * H) + j * V::N;
+                const T *row = (k < I ? w_x + k * row_stride : w_h + (k - I) * row_stride) + Cell::FIRST * H + j * V::N;
                 for (int64_t q = 0; q < blocks; ++q, row += V::N)
                     out = layout.pack_gates(j, out, [&](int gate, auto lanes) { return lanes.load(row + gate * H); });
             }
@@ -79,12 +81,18 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
         if (Cell::APART)
             with_lanes<V>(j, H, [&](auto lanes) { V::store(panels + layout.bias_apart + j * V::N, bias(G, lanes)); });
     }
-    if (w.backward & 1) pack_panels<V, true>(w_h, G * H, H, G * H, panels + layout.back_h, worker);
-    if (!(w.backward & 2)) return;
+    const T *const peephole = static_cast<const T *>(w.peephole);
+    for (int64_t j = worker->index; Cell::EXTRA && j < layout.blocks; j += worker->count)
+        with_lanes<V>(j, H, [&](auto lanes) {
+            for (int64_t k = 0; k < Cell::EXTRA; ++k)
+                V::store(panels + layout.extra + (j * Cell::EXTRA + k) * V::N, w.peepholes ? lanes.load(peephole + k * H + j * V::N) : V::zero());
+        });
+    if (w.backward & 1) pack_panels<V, true>(w_h + Cell::FIRST * H, G * H, H, row_stride, panels + layout.back_h, worker);
+    if (!(w.backward & 2) || Cell::FIRST) return;
     // dG begins with the last gate where h's part of it stands apart, behind the others.
     constexpr int first = Cell::APART ? G - 1 : 0;
-    pack_panels<V, true>(w_x + first * H, (G - first) * H, I, G * H, panels + layout.back_x, worker, 0, first * H);
-    if (first) pack_panels<V, true>(w_x, first * H, I, G * H, panels + layout.back_x, worker, (G - first) * H, 0);
+    pack_panels<V, true>(w_x + first * H, (Cell::ALL - first) * H, I, row_stride, panels + layout.back_x, worker, 0, first * H);
+    if (first) pack_panels<V, true>(w_x, first * H, I, row_stride, panels + layout.back_x, worker, (G - first) * H, 0);
 }
 
 inline int64_t line(int64_t numbers) { return ceil_div(numbers, 16) * 16; }  // whole cache lines
@@ -96,6 +104,7 @@ template <class V, class Cell> struct ScratchLayout {
     int64_t states;      // (2, B, H): h of the last two steps, unless y rows serve
     int64_t inputs;      // (B, I): x of one step, side by side
     int64_t scaled;      // (copies, B, H): h of one step times h_scale; workers that share rows have a copy each
+    int64_t between;     // (B, BETWEEN*H): from the first part of a step to the second
     int64_t projected;   // (steps_projected, B, blocks, G, lanes)
     int64_t carry;       // (B, H): what backward hands from step to step beside dG: dc, or dh past the gates
     int64_t products;    // per worker: multiply_rows
@@ -107,7 +116,8 @@ template <class V, class Cell> struct ScratchLayout {
     }
     static int64_t scaled_copies(const lf_sequence &a) { return a.B < a.threads * rows_per_tile<V>(4) ? a.threads : 1; }
 
-    explicit ScratchLayout(const lf_sequence &a) {
+    // A second part of a step shares the regions up to `between` with the first and has its others from `after` on.
+    explicit ScratchLayout(const lf_sequence &a, int64_t after = 0) {
         const lf_weights &w = *a.weights;
         const int64_t per_step = a.B * Cell::COLUMNS * ceil_div(w.H, V::N) * V::N;
         steps_projected = per_step ? smaller<int64_t>(a.T, PROJECTED / per_step + 1) : 0;
@@ -115,7 +125,8 @@ template <class V, class Cell> struct ScratchLayout {
         states = zeros + line(zero_count(a));
         inputs = states + line(2 * a.B * w.H);
         scaled = inputs + line(a.B * w.I);
-        projected = scaled + (a.h_scale ? line(scaled_copies(a) * a.B * w.H) : 0);
+        between = scaled + (a.h_scale ? line(scaled_copies(a) * a.B * w.H) : 0);
+        projected = larger(after, between + line(Cell::BETWEEN * a.B * w.H));
         carry = projected + line(steps_projected * per_step);
         products = carry + (a.training ? line(a.B * w.H) : 0);
         packs = products + a.threads * multiply_scratch();
@@ -145,11 +156,15 @@ template <class V, class Cell> struct SequenceView {
     int64_t block_begin, block_end;
     bool split_units;          // workers share the units of every row, with a barrier after each step
 
-    SequenceView(const lf_sequence &args, const int64_t *tape_offsets, const lf_worker *w)
+    SequenceView(const lf_sequence &args, const int64_t *tape_offsets, const lf_worker *w, int64_t scratch_after, int64_t step, int64_t base, const void *h)
+        : SequenceView(args, tape_offsets, w, scratch_after) {
+        first_step = step, tape_base = base, h_start = h;
+    }
+    SequenceView(const lf_sequence &args, const int64_t *tape_offsets, const lf_worker *w, int64_t scratch_after = 0)
         : a(args), B(args.B), steps(args.T), I(args.weights->I), H(args.weights->H), panel_layout(*args.weights),
-          scratch_layout(args), panels(static_cast<const T *>(args.weights->panels)),
+          scratch_layout(args, scratch_after), panels(static_cast<const T *>(args.weights->panels)),
           scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets),
-          in_tape(!Cell::MEMORY && args.training),
+          in_tape((!Cell::MEMORY || Cell::H_COLUMN) && args.training),
           compact(in_tape || !args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != H)),
           products(scratch + scratch_layout.products + w->index * multiply_scratch()), h_start(args.h0), c_start(args.c0) {
         const int64_t groups = ceil_div(panel_layout.blocks, GROUP);
@@ -206,7 +221,7 @@ template <class V, class Cell> struct SequenceView {
     const T *zeros() const { return scratch + scratch_layout.zeros; }
     const T *row_or_zeros(const void *p, int64_t b) const { return p ? static_cast<const T *>(p) + b * H : zeros(); }
     T *h_row(int64_t s, int64_t r, int64_t b) const {
-        if (in_tape) return cell(s, r);
+        if (in_tape) return h_taped(s, r);
         return compact ? scratch + scratch_layout.states + ((s & 1) * B + r) * H : at(a.y, b, position(b, s));
     }
     T *y_row(int64_t s, int64_t b) const { return compact && a.y.data ? at(a.y, b, position(b, s)) : nullptr; }
@@ -245,16 +260,54 @@ template <class V, class Cell> struct SequenceView {
         h_start = s ? checkpoint(s, 0) : a.h0;
         c_start = s && Cell::MEMORY ? checkpoint(s, 1) : a.c0;
     }
+    T *between(int64_t r) const { return scratch + scratch_layout.between + r * Cell::BETWEEN * H; }
     T *carry(int64_t r) const { return scratch + scratch_layout.carry + r * H; }
-    // h_{s-1} where the tape's cells hold h
+    // h of a step in the tape: while backward passes for Lstm, from forward on for the others
+    T *h_taped(int64_t s, int64_t r) const { return Cell::H_COLUMN ? gates(s, r) + Cell::H_COLUMN * H : cell(s, r); }
     const T *h_recorded(int64_t s, int64_t r, int64_t b) const {
         if (resets(b, s)) return zeros();
-        return s > first_step ? cell(s - 1, r) : row_or_zeros(h_start, b);
+        return s > first_step ? h_taped(s - 1, r) : row_or_zeros(h_start, b);
     }
     // ... times h_scale, once backward has passed there
     const T *h_multiplied(int64_t s, int64_t r, int64_t b) const {
         return s == first_step && a.h_scale && !resets(b, s) ? scaled_row(r) : h_recorded(s, r, b);
     }
 };
+
+// The call of the second part of a step: the same arrays, its own panels and scratch.
+template <class V, class Cell> struct SecondPart {
+    lf_weights weights;
+    lf_sequence args;
+    int64_t scratch_after;
+
+    SecondPart(const lf_sequence &a) : weights(*a.weights), args(a), scratch_after(ScratchLayout<V, Cell>(a).total) {
+        weights.panels = static_cast<typename V::T *>(weights.panels) + PanelLayout<V, Cell>(weights).total;
+        args.weights = &weights;
+    }
+    SequenceView<V, typename Cell::Second> view(const SequenceView<V, Cell> &first, const lf_worker *w) const {
+        return {args, first.offsets, w, scratch_after, first.first_step, first.tape_base, first.h_start};
+    }
+};
+
+template <class V, class Cell> inline void pack_parts(const void *args, const lf_worker *worker) {
+    pack_weights<V, Cell>(args, worker);
+    if constexpr (!SAME<typename Cell::Second, void>) {
+        lf_weights second = *static_cast<const lf_weights *>(args);
+        second.panels = static_cast<typename V::T *>(second.panels) + PanelLayout<V, Cell>(second).total;
+        pack_weights<V, typename Cell::Second>(&second, worker);
+    }
+}
+
+template <class V, class Cell> inline int64_t panel_numbers(const lf_weights *w) {
+    int64_t total = PanelLayout<V, Cell>(*w).total;
+    if constexpr (!SAME<typename Cell::Second, void>) total += PanelLayout<V, typename Cell::Second>(*w).total;
+    return total;
+}
+
+template <class V, class Cell> inline int64_t scratch_numbers(const lf_sequence *a) {
+    const int64_t total = ScratchLayout<V, Cell>(*a).total;
+    if constexpr (SAME<typename Cell::Second, void>) return total;
+    else return ScratchLayout<V, typename Cell::Second>(*a, total).total;
+}
 
 }  // namespace

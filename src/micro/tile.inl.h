@@ -9,6 +9,9 @@ namespace {
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 template <class T> LF_INLINE T smaller(T a, T b) { return a < b ? a : b; }
+template <class T> LF_INLINE T larger(T a, T b) { return a < b ? b : a; }
+template <class A, class B> constexpr bool SAME = false;
+template <class A> constexpr bool SAME<A, A> = true;
 
 constexpr int GROUP = 4;     // vectors per panel: the four gates of a block of units, or four vectors of columns
 constexpr int ROWS_MAX = 6;  // rows of the largest tile

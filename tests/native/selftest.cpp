@@ -135,10 +135,24 @@ struct Places {
 
 struct CellCase {
     const char *name;
-    int cell, activation;
+    int cell;
+    lf_function gate, candidate, output;
+    double clip, cell_clip;
+    int coupled, peepholes;
 };
 
-const CellCase cells[] = {{"lstm", LF_LSTM, LF_TANH}, {"gru", LF_GRU, LF_TANH}, {"rnn", LF_RNN, LF_TANH}, {"relu rnn", LF_RNN, LF_RELU}};
+const lf_function LINEAR = {LF_LINEAR, 1, 0}, RELU = {LF_RELU, 1, 0}, TANH = {LF_TANH, 1, 1}, SIGMOID = {LF_SIGMOID, 1, 0};
+const CellCase cells[] = {
+    {"lstm", LF_LSTM, SIGMOID, TANH, TANH, 0, 0, 0, 0},
+    {"gru", LF_GRU, SIGMOID, TANH, LINEAR, 0, 0, 0, 0},
+    {"rnn", LF_RNN, SIGMOID, TANH, LINEAR, 0, 0, 0, 0},
+    {"relu rnn", LF_RNN, SIGMOID, RELU, LINEAR, 0, 0, 0, 0},
+    {"peephole lstm", LF_LSTM_ANY, {LF_HARD_SIGMOID, 0.2, 0.5}, {LF_SOFTSIGN, 1, 0}, {LF_MISH, 1, 0}, 1.75, 1.25, 0, 1},
+    {"coupled lstm", LF_LSTM_ANY, SIGMOID, {LF_ELU, 1, 1}, {LF_SOFTPLUS, 1, 0}, 0, 0, 1, 1},
+    {"gru before", LF_GRU_BEFORE, SIGMOID, TANH, LINEAR, 0, 0, 0, 0},
+    {"silu gru", LF_GRU_ANY, {LF_RELU6, 1, 0}, {LF_SILU, 1, 0}, LINEAR, 2.5, 0, 0, 0},
+    {"scaled tanh rnn", LF_RNN, SIGMOID, {LF_SCALED_TANH, 1.5, 0.75}, LINEAR, 2.0, 0, 0, 0},
+};
 
 template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCase &c, int threads, const char *name) {
     const int64_t B = c.B, T_ = c.T, I = c.I, H = c.H;
@@ -166,13 +180,16 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     const Array<T> w_x(I * G * H, random, s), w_h(H * G * H, random, s), b(shape.biases * H, random, 1.0);
     const Array<T> x(B * T_ * I, random, 2.0), h0(B * H, random, 1.0), c0(B * H, random, 2.0);
     const Array<T> dy(B * T_ * H, random, 1.0), dh(B * H, random, 1.0), dc(B * H, random, 1.0);
+    const Array<T> peephole(3 * H, random, 0.5), dpeephole(3 * H);
     const Array<T> y(B * T_ * H), h(B * H), cell(B * H), dx(B * T_ * I), dh0(B * H), dc0(B * H);
     const Array<T> h_scale(B * H, random, 1.5);
     const Array<T> dw_x(I * G * H), dw_h(H * G * H), db(shape.biases * H);
 
     lf_weights w = {};
-    w.I = I, w.H = H, w.cell = kind.cell, w.activation = kind.activation, w.dtype = dtype_of<T>(), w.backward = few ? 1 : 3;
+    w.I = I, w.H = H, w.cell = kind.cell, w.dtype = dtype_of<T>(), w.backward = few ? 1 : 3;
     w.w_x = w_x.get(), w.w_h = w_h.get(), w.b = c.options & NO_BIAS ? nullptr : b.get();
+    w.gate = kind.gate, w.candidate = kind.candidate, w.output = kind.output, w.clip = kind.clip, w.cell_clip = kind.cell_clip;
+    w.coupled = kind.coupled, w.peepholes = kind.peepholes, w.peephole = kind.peepholes ? peephole.get() : nullptr;
     const Buffer panels(lf_weights_bytes(&w));
     w.panels = panels.get();
     lf_pack(&w);
@@ -220,15 +237,17 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     a.dh = dh.get(), a.dc = few || !shape.memory ? nullptr : dc.get();
     if (!few) a.dx = series(dx, I), a.dh0 = dh0.get(), a.dc0 = shape.memory ? dc0.get() : nullptr;
     a.dw_x = dw_x.get(), a.dw_h = dw_h.get(), a.db = db.get();
+    if (kind.peepholes) a.dpeephole = dpeephole.get();
     if (c.options & ACCUMULATE) {
         a.accumulate = 1;
-        for (const Array<T> *g : {&dw_x, &dw_h, &db})
+        for (const Array<T> *g : {&dw_x, &dw_h, &db, &dpeephole})
             for (int64_t k = 0; k < g->size(); ++k) (*g)[k] = static_cast<T>(random(1.0));
     }
     expect(lf_sequence_backward(&a) == LF_OK, name, "backward's status");
     if (!few) hash.add(dx, "dx is NaN"), hash.add(dh0, "dh0 is NaN");
     if (!few && shape.memory) hash.add(dc0, "dc0 is NaN");
     hash.add(dw_x, "dw_x is NaN"), hash.add(dw_h, "dw_h is NaN"), hash.add(db, "db is NaN");
+    if (kind.peepholes) hash.add(dpeephole, "dpeephole is NaN");
     return hash.value();
 }
 

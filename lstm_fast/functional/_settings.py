@@ -1,0 +1,73 @@
+"""The options of the cells themselves: activations, clips, peepholes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numpy.typing import ArrayLike
+
+from lstm_fast import _check, _core
+from lstm_fast._check import Array, Dtype
+
+Activation = str | tuple[str, float] | tuple[str, float, float]
+
+
+class Settings(NamedTuple):
+    """What _core.Weights takes beside the cell and its shape."""
+
+    activation: Activation = "tanh"
+    recurrent_activation: Activation = "sigmoid"
+    output_activation: Activation | None = None
+    clip: float | None = None
+    cell_clip: float | None = None
+    input_forget: bool = False
+    reset_after: bool = True
+
+    def checked(self, op: str) -> dict[str, Any]:
+        """The settings as keywords; those of the plain cell are left out."""
+        if self == _PLAIN:
+            return {}
+        return {
+            "activation": activation(op, "activation", self.activation),
+            "recurrent_activation": activation(op, "recurrent_activation", self.recurrent_activation),
+            "output_activation": None
+            if self.output_activation is None
+            else activation(op, "output_activation", self.output_activation),
+            "clip": bound(op, "clip", self.clip),
+            "cell_clip": bound(op, "cell_clip", self.cell_clip),
+            "input_forget": bool(self.input_forget),
+            "reset_after": bool(self.reset_after),
+        }
+
+
+_PLAIN = Settings()
+
+
+def activation(op: str, name: str, value: Any) -> Activation:
+    """A known name, alone or with its alpha and beta."""
+    parts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (tuple, list)) else ()
+    if not 1 <= len(parts) <= 3 or not isinstance(parts[0], str):
+        raise TypeError(f"{op}: expected {name} as a name, or (name, alpha) or (name, alpha, beta), got {value!r}")
+    if parts[0] not in _core.activations():
+        raise ValueError(f"{op}: expected {name} in {', '.join(sorted(_core.activations()))}, got {parts[0]!r}")
+    return (parts[0], *(float(n) for n in parts[1:]))  # type: ignore[return-value]
+
+
+def bound(op: str, name: str, value: Any) -> float:
+    """A positive bound; 0 for None."""
+    if value is None:
+        return 0.0
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{op}: expected {name} > 0 and finite, got {value!r}; use None for no bound")
+    return number
+
+
+def peephole(op: str, value: ArrayLike | None, H: int, dtype: Dtype) -> Array | None:
+    """p_i p_f p_o as (3H), or None."""
+    if value is None:
+        return None
+    a = _check.packed(op, "peephole", value, dtype)
+    if a.shape != (3 * H,):
+        raise ValueError(f"{op}: expected peephole of shape (3H,) = {(3 * H,)} in the order i f o, got {a.shape}")
+    return a

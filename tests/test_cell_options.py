@@ -1,0 +1,151 @@
+"""Options of the cells: activations, peepholes, coupled gates, clips, in every cell that has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import Problem, assert_same_bits, digest, make, run, truth
+from tolerances import assert_close
+
+from lstm_fast import _core, functional
+
+ACTIVATIONS: list[Any] = [
+    *(a for a in _core.activations()),
+    ("affine", 0.7, 0.2),
+    ("leaky_relu", 0.3),
+    ("thresholded_relu", 0.25),
+    ("scaled_tanh", 1.5, 0.6),
+    ("hard_sigmoid", 0.2, 0.5),
+    ("elu", 0.8),
+]
+
+LSTM: list[dict[str, Any]] = [
+    {"peephole": True},
+    {"input_forget": True},
+    {"input_forget": True, "peephole": True},
+    {"clip": 0.8},
+    {"cell_clip": 0.5},
+    {"clip": 1.1, "cell_clip": 0.9, "peephole": True, "reverse": True},
+    {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
+    {"activation": "softsign", "output_activation": "elu", "lengths": [1, 4, 0], "peephole": True},
+]
+GRU: list[dict[str, Any]] = [
+    {"reset_after": False},
+    {"reset_after": False, "activation": "softsign", "clip": 0.9, "lengths": [1, 4, 0], "reverse": True},
+    {"clip": 0.8},
+    {"activation": "silu", "recurrent_activation": "hard_sigmoid", "lengths": [1, 4, 0], "reverse": True},
+]
+RNN: list[dict[str, Any]] = [{"clip": 0.8}, {"activation": "softplus", "reverse": True}]
+CASES = [(cell, o) for cell, options in (("lstm", LSTM), ("gru", GRU), ("rnn", RNN)) for o in options]
+
+every_case = pytest.mark.parametrize(("cell", "options"), CASES, ids=str)
+
+
+def problem(cell: str, options: dict[str, Any], B: int, T: int, I: int, H: int, dtype: Any = np.float64) -> Problem:
+    """`peephole: True` becomes random numbers."""
+    p = make(B, T, I, H, dtype, cell=cell, **options)
+    if "peephole" in options:
+        p.options["peephole"] = np.random.RandomState(H).uniform(-1, 1, 3 * H).astype(dtype)
+    if "lengths" in options:
+        p.options["lengths"] = np.resize(options["lengths"], B).clip(0, T)
+    return p
+
+
+def compare(p: Problem, label: str, **more: Any) -> None:
+    got, want = run(p, **more), truth(p, **more)
+    assert got.keys() == want.keys()
+    for name in want:
+        assert_close("gradient" if name.startswith("d") else "forward", got[name], want[name], f"{label} {name}")
+
+
+@every_case
+@pytest.mark.parametrize("shape", [(3, 5, 7, 6), (7, 4, 5, 17), (20, 30, 3, 40), (1, 4, 1, 33)], ids=str)
+def test_twin(cell: str, options: dict[str, Any], shape: tuple[int, int, int, int], dtype: Any) -> None:
+    compare(problem(cell, options, *shape, dtype), f"{cell} {shape}")
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_every_activation(cell: str, activation: Any, dtype: Any) -> None:
+    options = {"activation": activation}
+    p = problem(cell, options, 5, 3, 7, 20, dtype)
+    p.w_h *= 0.5  # unbounded activations stay in range
+    compare(p, f"{cell} {activation}")
+    if cell != "rnn":
+        compare(p, f"{cell} gates {activation}", recurrent_activation=activation, activation="tanh")
+
+
+@every_case
+def test_central_differences(cell: str, options: dict[str, Any]) -> None:
+    p = problem(cell, options, 3, 4, 2, 5)
+    got = run(p)
+
+    def loss() -> float:
+        output = getattr(functional, cell)(**p.inputs, **p.options)
+        return float(sum(np.sum(a * d) for a, d in zip(output, (p.dy, p.dh, p.dc), strict=False)))
+
+    epsilon = 1e-5
+    names = [*p.inputs, *(["peephole"] if "peephole" in options else [])]
+    for name in names:
+        a = p.options["peephole"] if name == "peephole" else getattr(p, name)
+        want = np.empty_like(a)
+        for k in np.ndindex(a.shape):
+            value = a[k]
+            a[k] = value + epsilon
+            up = loss()
+            a[k] = value - epsilon
+            want[k] = (up - loss()) / (2 * epsilon)
+            a[k] = value
+        assert_close("central difference", got[f"d{name}"], want, f"{cell} d{name}")
+        assert np.abs(want).max() > 1e-3
+
+
+@every_case
+def test_same_bits(cell: str, options: dict[str, Any], dtype: Any) -> None:
+    for B, T, I, H in [(5, 6, 3, 17), (13, 4, 9, 8), (2, 3, 10, 131)]:
+        p = problem(cell, options, B, T, I, H, dtype)
+        want = run(p)
+        for threads in (2, 3):
+            assert_same_bits(run(p, num_threads=threads), want, f"{threads} threads")
+        names = [n for n in ("y", "h", "c", "dx", "dh0", "dc0") if n in want]
+        for start in range(0, B, 2):
+            part = slice(start, start + 2)
+            got = run(p.rows(part))
+            assert_same_bits({n: got[n] for n in names}, {n: want[n][part] for n in names}, f"rows {part}")
+        inference = run(p, gradients=False)
+        assert_same_bits(inference, {n: want[n] for n in inference}, "inference")
+
+
+def everything(dtype: str) -> str:
+    """One hash over every case and every activation."""
+    problems = [problem(c, o, 5, 3, 3, 19, dtype) for c, o in CASES]
+    problems += [problem("rnn", {"activation": a}, 3, 2, 3, 19, dtype) for a in ACTIVATIONS]
+    return digest(run(p) for p in problems)
+
+
+def test_every_isa(python: Any) -> None:
+    code = "import test_cell_options as t; print(t._core.isa(), t.everything('float32'), t.everything('float64'))"
+    hashes = set()
+    for isa in _core.isas():
+        done = python(code, LSTM_FAST_ISA=isa)
+        assert done.returncode == 0, done.stderr
+        ran, *found = done.stdout.split()
+        assert ran == isa
+        hashes.add(tuple(found))
+    assert len(hashes) == 1, hashes
+
+
+def test_messages() -> None:
+    p = make(3, 5, 7, 6)
+    with pytest.raises(ValueError, match=r"^lstm: expected activation in affine, .* got 'softmax'$"):
+        functional.lstm(**p.inputs, activation="softmax")
+    with pytest.raises(TypeError, match=r"^lstm: expected recurrent_activation as a name, or \(name, alpha\)"):
+        functional.lstm(**p.inputs, recurrent_activation=3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^lstm: expected clip > 0 and finite, got -1; use None for no bound$"):
+        functional.lstm(**p.inputs, clip=-1)
+    with pytest.raises(
+        ValueError, match=r"^lstm: expected peephole of shape \(3H,\) = \(18,\) in the order i f o, got \(6,\)$"
+    ):
+        functional.lstm(**p.inputs, peephole=np.ones(6))
