@@ -27,7 +27,7 @@ DEFAULT = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN
 NAMED = ("activation", "output_activation")
 
 
-def run_node(op: str, attributes: dict[str, Any], inputs: list[Array | None]) -> list[Array]:
+def run_node(op: str, attributes: dict[str, Any], inputs: list[Array | None], module: Any = functional) -> list[Array]:
     """All outputs of a node: Y, Y_h and, of an LSTM, Y_c. Inputs left out at the end or as None."""
     x, w, r, b, lengths, h0, c0, p = (list(inputs) + [None] * 8)[:8]
     assert x is not None
@@ -50,7 +50,7 @@ def run_node(op: str, attributes: dict[str, Any], inputs: list[Array | None]) ->
         for name, a in (("h0", h0), ("c0", c0)):
             if a is not None:
                 arrays[name] = state(a)[d]
-        outputs.append(getattr(functional, op.lower())(x, **arrays, **settings))
+        outputs.append(getattr(module, op.lower())(x, **arrays, **settings))
     y = np.stack([o.y for o in outputs], axis=1 if layout == 0 else 2)  # (T,D,B,H) or (B,T,D,H)
     last = [np.stack(a) for a in zip(*(o[1:] for o in outputs), strict=True)]
     return [y, *(state(a) for a in last)]

@@ -11,6 +11,8 @@ import pytest
 from onnx_cells import DEFAULT, NAMES, run_node
 from tolerances import assert_close
 
+from lstm_fast import functional, reference
+
 onnx = pytest.importorskip("onnx")
 node_tests = pytest.importorskip("onnx.backend.test.case.node")
 Array = np.ndarray[Any, Any]
@@ -78,13 +80,22 @@ LSTM = [
     {"activations": ["Sigmoid", "LeakyRelu", "ScaledTanh"], "activation_alpha": [0.1, 1.2], "activation_beta": [0.7]},
 ]
 GRU = [{**o, "linear_before_reset": n} for o in COMMON for n in (0, 1)]
-RNN = [*COMMON, *({"activations": [name]} for name in NAMES)]
+NUMBERS = {"Affine": ([0.9], [0.1]), "ThresholdedRelu": ([0.4], []), "ScaledTanh": ([1.3], [0.6])}  # no defaults there
+RNN = [
+    *COMMON,
+    *({"activations": [name]} for name in NAMES if name not in NUMBERS),
+    *(
+        {"activations": [n], "activation_alpha": a, **({"activation_beta": b} if b else {})}
+        for n, (a, b) in NUMBERS.items()
+    ),
+]
 
 
 @pytest.mark.parametrize(
     ("op", "options"), [(op, o) for op, cases in (("LSTM", LSTM), ("GRU", GRU), ("RNN", RNN)) for o in cases], ids=str
 )
-def test_onnxruntime(op: str, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("module", [functional, reference], ids=["kernel", "reference"])
+def test_onnxruntime(op: str, options: dict[str, Any], module: Any) -> None:
     ort = pytest.importorskip("onnxruntime")
     T, B, I, H, G = 6, 4, 5, 7, {"LSTM": 4, "GRU": 3, "RNN": 1}[op]
     attributes = {n: v for n, v in options.items() if n not in ("lengths", "initial", "P")} | {"hidden_size": H}
@@ -121,7 +132,7 @@ def test_onnxruntime(op: str, options: dict[str, Any]) -> None:
     )
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     want = session.run(None, inputs)
-    got = run_node(op, attributes, [inputs.get(p) for p in places])
+    got = run_node(op, attributes, [inputs.get(p) for p in places], module)
     for name, a, b in zip(names, got, want, strict=True):
         assert_close("onnxruntime", a, b, f"{op} {options} {name}")
 

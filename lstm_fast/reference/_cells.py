@@ -146,7 +146,6 @@ class GRU(Cell):
         self.db += np.stack([dx_sums.sum(axis=0), dh_sums.sum(axis=0)])
         return dx_sums @ self.w_x.T, dh_sums @ self.w_h.T, dpast, dc_new
 
-
     def backward_before(
         self, saved: Any, dz: Array, dn: Array, dpast: Array, dc_new: Array
     ) -> tuple[Array, Array, Array, Array]:
