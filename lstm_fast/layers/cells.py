@@ -31,7 +31,7 @@ class Cell(Layer):
     kind: ClassVar[str]  # what the kernels call it
     gates: ClassVar[int]
     state_names: ClassVar[tuple[str, ...]] = ("h",)
-    kernel_activations: ClassVar[dict[str, tuple[str, ...]]]  # argument -> those that the kernels compute
+    kernel_settings: ClassVar[tuple[str, ...]]  # arguments that the kernels take
     inputs_max: ClassVar[int | None] = 3
     transient: ClassVar[frozenset[str]] = frozenset({"_local", "_packed"})
     _packed: tuple[int, Any] = (0, None)  # store version, _core.Weights; replaced as one
@@ -54,9 +54,11 @@ class Cell(Layer):
         self.argument_names = [name for name in given if name not in (*UNNAMED, "host")]
         for name in self.argument_names:
             setattr(self, name, self._settled(name, given[name]))
-        for name, known in self.kernel_activations.items():
+        known = _core.activations()
+        for name in self.kernel_settings:
             value = getattr(self, name)
-            self._refuse(value not in known, f"{name}={value!r}", " or ".join(map(repr, known)))
+            if name.endswith("activation"):
+                self._refuse(value not in known, f"{name}={value!r}", " or ".join(map(repr, known)))
         self.rng = new_generator(given["seed"]) if self.dropout or self.recurrent_dropout else None
 
     def _settled(self, name: str, value: Any) -> Any:
@@ -129,7 +131,8 @@ class Cell(Layer):
 
     def native(self, I: int, backward: bool = False, input_grad: bool = True) -> Any:
         """Room for the weights as the kernels read them."""
-        return _core.Weights(self.kind, I, self.units, self.dtype, backward, input_grad, self.activation)
+        settings = {name: getattr(self, name) for name in self.kernel_settings}
+        return _core.Weights(self.kind, I, self.units, self.dtype, backward, input_grad, **settings)
 
     def pack(self, weights: Any) -> None:
         bias = self.bias

@@ -30,10 +30,7 @@ class GRUCell(Cell):
 
     kind: ClassVar[str] = "gru"
     gates: ClassVar[int] = 3
-    kernel_activations: ClassVar[dict[str, tuple[str, ...]]] = {
-        "activation": ("tanh",),
-        "recurrent_activation": ("sigmoid",),
-    }
+    kernel_settings: ClassVar[tuple[str, ...]] = ("activation", "recurrent_activation", "reset_after")
 
     reset_after: bool
 
@@ -59,7 +56,6 @@ class GRUCell(Cell):
         **kwargs: Any,
     ) -> None:
         super().__init__(locals(), **kwargs)
-        self._refuse(not self.reset_after, "reset_after=False", "True")
 
     def bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)

@@ -32,10 +32,7 @@ class LSTMCell(Cell):
     kind: ClassVar[str] = "lstm"
     gates: ClassVar[int] = 4
     state_names: ClassVar[tuple[str, ...]] = ("h", "c")
-    kernel_activations: ClassVar[dict[str, tuple[str, ...]]] = {
-        "activation": ("tanh",),
-        "recurrent_activation": ("sigmoid",),
-    }
+    kernel_settings: ClassVar[tuple[str, ...]] = ("activation", "recurrent_activation")
 
     unit_forget_bias: bool
 

@@ -28,7 +28,7 @@ class SimpleRNNCell(Cell):
 
     kind: ClassVar[str] = "rnn"
     gates: ClassVar[int] = 1
-    kernel_activations: ClassVar[dict[str, tuple[str, ...]]] = {"activation": ("tanh", "relu")}
+    kernel_settings: ClassVar[tuple[str, ...]] = ("activation",)
 
     def __init__(
         self,
