@@ -20,7 +20,7 @@ class Weights:
     # an activation is a name of activations(), or (name, alpha), or (name, alpha, beta): `activation` of g, n, h',
     # `recurrent_activation` of the other gates, `output_activation` of c' (None: activation)
     # clip: of the arguments of the gates' activations, cell_clip: of c' (0: none); input_forget: f = 1 - i
-    # peephole: pack takes (3H), i f o
+    # peephole: pack takes (3H), i f o; zoneout_h, zoneout_c: rates
     cell: str
     nbytes: int
     def __init__(
@@ -39,6 +39,8 @@ class Weights:
         cell_clip: float = 0,
         input_forget: bool = False,
         peephole: bool = False,
+        zoneout_h: float = 0,
+        zoneout_c: float = 0,
         reset_after: bool = True,
     ) -> None: ...
     def pack(self, w_x: _Array, w_h: _Array, b: _Array | None, peephole: _Array | None = None) -> None: ...
@@ -84,6 +86,8 @@ class Sequence:
         c: _Array | None,
         weights: Weights | None = None,
         h_scale: _Array | None = None,
+        c_seq: _Array | None = None,
+        zoneout_seed: int | None = None,
     ) -> None: ...
     def backward(
         self,

@@ -78,6 +78,7 @@ typedef struct lf_weights {
     int64_t I, H;
     int32_t cell, dtype;
     lf_function gate, candidate, output;  /* LSTM: of i f o, of g, of c'. GRU: of z r, of n. RNN: candidate. Where the cell lets choose */
+    double zoneout_h, zoneout_c; /* LSTM_ANY: in [0, 1], how much of the old h and c each unit keeps; see zoneout_drawn */
     double clip, cell_clip;      /* bounds of the arguments of gate and candidate, and of c'; <= 0: none */
     int32_t coupled;             /* LSTM_ANY: f = 1 - i; the columns of f are not used, their gradients are 0 */
     int32_t peepholes;           /* LSTM_ANY: i, f see p*c, o sees p*c' */
@@ -109,11 +110,15 @@ typedef struct lf_sequence {
     const uint8_t *reset;      /* reset[index[b] + b + s], s <= lengths[b]: the state is zero before step s (after the last
                                   one if s is the length) and the gradient stops there; NULL: nowhere. Needs position */
     int32_t packed;
+    int32_t zoneout_drawn;     /* 1: a unit keeps all of its old state or nothing, drawn with probability zoneout_h, zoneout_c;
+                                  0: it keeps that part of it, the expectation */
+    uint64_t zoneout_seed;     /* the draw of a unit depends on the seed, B row, step, and unit alone */
     const void *h_scale;       /* (B, H) C: factors of h in the product with w_h (recurrent dropout), or NULL (ones) */
 
     lf_seq x;                  /* (B, T, I) */
     const void *h0, *c0;       /* (B, H) C or NULL (zeros); may alias h, c */
     lf_seq y;                  /* (B, T, H) written; zeros beyond a row's length; data may be NULL */
+    lf_seq c_seq;              /* (B, T, H) written: c of each step, elsewhere as y; data NULL: not wanted; memory only */
     void *h, *c;               /* (B, H) C, written: the state after each row's last step */
 
     void *tape_gates;          /* (lf_tape_rows, tape*H): gates after forward, dG after backward; NULL unless training */

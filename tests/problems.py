@@ -89,6 +89,8 @@ def run(p: Problem, module: Any = functional, gradients: bool = True, **more: An
     given = {n: getattr(p, n) for n in ("dy", "dh", "dc") if getattr(p, n) is not None}
     grads = getattr(module, f"{p.cell}_backward")(tape, **given)
     results = {**output._asdict(), **{f"d{name}": g for name, g in grads._asdict().items()}}
+    if getattr(output, "c_sequence", None) is not None:
+        results["c_sequence"] = output.c_sequence
     if getattr(grads, "peephole", None) is not None:
         results["dpeephole"] = grads.peephole
     return results

@@ -58,8 +58,10 @@ def forward(
     options: Options,
     settings: Settings,
     peephole: ArrayLike | None = None,
-) -> tuple[Array, Array, Any, Any]:
-    """y, h, c (None without memory) and, when training, the tape."""
+    return_c: bool = False,
+    zoneout_seed: int | None = None,
+) -> tuple[Array, Array, Any, Any, Any]:
+    """y, h, c (None without memory), when training the tape, and if asked for c of all steps."""
     out = options.out
     x, layout, rows = _rows.read(
         op, x, lengths=options.lengths, mask=options.mask, reset=options.reset, offsets=options.offsets,
@@ -85,7 +87,10 @@ def forward(
     if x_scale is not None:
         x = layout.scaled(x, x_scale)
 
-    keywords = settings.checked(op)
+    keywords, drawn = settings.checked(op), _settings.seed(op, zoneout_seed)
+    if peephole is not None and settings.zoneout is not None:
+        raise ValueError(f"{op}: peephole and zoneout contradict each other; pass one of them")
+    c_seq = empty(shape, dtype) if return_c else None
     peephole = _settings.peephole(op, peephole, H, dtype)
     weights = _core.Weights(cell.name, I, H, dtype, training, peephole=peephole is not None, **keywords)
     weights.pack(w_x, w_h, kernel_bias(b, cell.biases == 2, settings.reset_after), peephole)
@@ -99,7 +104,8 @@ def forward(
         num_threads=workers,
         checkpoint_every=every,
     )
-    sequence.forward(x, h0, c0, layout.kernel(target), h, c, h_scale=h_scale)
+    c_rows = None if c_seq is None else layout.kernel(c_seq)
+    sequence.forward(x, h0, c0, layout.kernel(target), h, c, h_scale=h_scale, c_seq=c_rows, zoneout_seed=drawn)
 
     if target is not y:
         y[...] = target
@@ -110,7 +116,7 @@ def forward(
         tape = Tape(cell.name, sequence, x, h0, c0, H, layout, kept, one_bias, peephole is not None, x_scale, h_scale)
     if not batched:
         h, c = h[0], None if c is None else c[0]
-    return y, h, c, tape
+    return y, h, c, tape, c_seq
 
 
 def kernel_bias(b: Array | None, two: bool, apart: bool) -> Array | None:

@@ -104,7 +104,7 @@ def gru(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out
     )  # fmt: skip
     settings = Settings(activation, recurrent_activation, clip=clip, reset_after=reset_after)
-    y, h, _, _ = _call.forward("gru", _call.GRU, False, x, w_x, w_h, b, h0, None, options, settings)
+    y, h, *_ = _call.forward("gru", _call.GRU, False, x, w_x, w_h, b, h0, None, options, settings)
     return GRUOutput(y, h)
 
 
@@ -156,7 +156,7 @@ def gru_forward(
         checkpoint_every,
     )  # fmt: skip
     settings = Settings(activation, recurrent_activation, clip=clip, reset_after=reset_after)
-    y, h, _, tape = _call.forward("gru_forward", _call.GRU, True, x, w_x, w_h, b, h0, None, options, settings)
+    y, h, _, tape, _ = _call.forward("gru_forward", _call.GRU, True, x, w_x, w_h, b, h0, None, options, settings)
     return GRUOutput(y, h), tape
 
 

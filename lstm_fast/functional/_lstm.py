@@ -12,12 +12,19 @@ from lstm_fast.functional import _call
 from lstm_fast.functional._settings import Activation, Settings
 
 
-class LSTMOutput(NamedTuple):
-    """y (B,T,H) in the layout of x; h, c (B,H): the state after each row's last valid step."""
-
+class _Output(NamedTuple):
     y: Array
     h: Array
     c: Array
+
+
+class LSTMOutput(_Output):
+    """y (B,T,H) in the layout of x; h, c (B,H): the state after each row's last valid step.
+
+    Three arrays as a tuple; `c_sequence`, shaped as y, beside them with `return_c`.
+    """
+
+    c_sequence: Array | None = None
 
 
 class _Grads(NamedTuple):
@@ -38,6 +45,13 @@ class LSTMGrads(_Grads):
     peephole: Array | None = None
 
 
+def _output(y: Array, h: Array, c: Array, c_sequence: Array | None) -> LSTMOutput:
+    result = LSTMOutput(y, h, c)
+    if c_sequence is not None:
+        result.c_sequence = c_sequence
+    return result
+
+
 def lstm(
     x: ArrayLike,
     w_x: ArrayLike,
@@ -53,6 +67,9 @@ def lstm(
     input_forget: bool = False,
     clip: float | None = None,
     cell_clip: float | None = None,
+    zoneout: float | tuple[float, float] | None = None,
+    zoneout_seed: int | None = None,
+    return_c: bool = False,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     reset: ArrayLike | None = None,
@@ -86,6 +103,11 @@ def lstm(
         input_forget: f = 1 - i; the columns of f are without effect.
         clip: bounds the arguments of the gates' activations to [-clip, clip].
         cell_clip: bounds c'.
+        zoneout: rates of h and of c (one number: both), in [0, 1): each unit keeps that part of its old state; not
+            together with peepholes.
+        zoneout_seed: an integer: a unit keeps all of its old state or nothing, drawn at those rates, as while training;
+            the draw depends on the seed, the row, the step and the unit. None: the expectation.
+        return_c: also return c of all steps, as `c_sequence` of the result; it has no gradient of its own.
         lengths: B integers in 0..T: row r has lengths[r] valid steps, y beyond them is zero.
         mask: (B,T) bool, as in Keras: a step that is False carries state and output on (zeros before the first that
             counts), and costs nothing.
@@ -109,7 +131,7 @@ def lstm(
 
     Source:
         Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000; peepholes: Gers & Schmidhuber 2000; coupled gates:
-        Greff et al. 2015.
+        Greff et al. 2015; zoneout: Krueger et al. 2016.
 
     Example:
         >>> import numpy as np
@@ -121,9 +143,13 @@ def lstm(
     options = _call.Options(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out
     )  # fmt: skip
-    settings = Settings(activation, recurrent_activation, output_activation, clip, cell_clip, input_forget)
-    y, h, c, _ = _call.forward("lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options, settings, peephole)
-    return LSTMOutput(y, h, c)
+    settings = Settings(
+        activation, recurrent_activation, output_activation, clip, cell_clip, input_forget, zoneout=zoneout
+    )
+    y, h, c, _, c_seq = _call.forward(
+        "lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options, settings, peephole, return_c, zoneout_seed
+    )
+    return _output(y, h, c, c_seq)
 
 
 def lstm_forward(
@@ -141,6 +167,9 @@ def lstm_forward(
     input_forget: bool = False,
     clip: float | None = None,
     cell_clip: float | None = None,
+    zoneout: float | tuple[float, float] | None = None,
+    zoneout_seed: int | None = None,
+    return_c: bool = False,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     reset: ArrayLike | None = None,
@@ -178,9 +207,13 @@ def lstm_forward(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out,
         checkpoint_every,
     )  # fmt: skip
-    settings = Settings(activation, recurrent_activation, output_activation, clip, cell_clip, input_forget)
-    y, h, c, tape = _call.forward("lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options, settings, peephole)
-    return LSTMOutput(y, h, c), tape
+    settings = Settings(
+        activation, recurrent_activation, output_activation, clip, cell_clip, input_forget, zoneout=zoneout
+    )
+    y, h, c, tape, c_seq = _call.forward(
+        "lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options, settings, peephole, return_c, zoneout_seed
+    )
+    return _output(y, h, c, c_seq), tape
 
 
 def lstm_backward(

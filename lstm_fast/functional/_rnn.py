@@ -95,7 +95,7 @@ def rnn(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out
     )  # fmt: skip
     settings = Settings(activation, clip=clip)
-    y, h, _, _ = _call.forward("rnn", _call.RNN, False, x, w_x, w_h, b, h0, None, options, settings)
+    y, h, *_ = _call.forward("rnn", _call.RNN, False, x, w_x, w_h, b, h0, None, options, settings)
     return RNNOutput(y, h)
 
 
@@ -145,7 +145,7 @@ def rnn_forward(
         checkpoint_every,
     )  # fmt: skip
     settings = Settings(activation, clip=clip)
-    y, h, _, tape = _call.forward("rnn_forward", _call.RNN, True, x, w_x, w_h, b, h0, None, options, settings)
+    y, h, _, tape, _ = _call.forward("rnn_forward", _call.RNN, True, x, w_x, w_h, b, h0, None, options, settings)
     return RNNOutput(y, h), tape
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
@@ -22,12 +23,16 @@ class Settings(NamedTuple):
     cell_clip: float | None = None
     input_forget: bool = False
     reset_after: bool = True
+    zoneout: float | tuple[float, float] | None = None
 
     def checked(self, op: str) -> dict[str, Any]:
         """The settings as keywords; those of the plain cell are left out."""
         if self == _PLAIN:
             return {}
+        zoneout_h, zoneout_c = rates(op, self.zoneout)
         return {
+            "zoneout_h": zoneout_h,
+            "zoneout_c": zoneout_c,
             "activation": activation(op, "activation", self.activation),
             "recurrent_activation": activation(op, "recurrent_activation", self.recurrent_activation),
             "output_activation": None
@@ -61,6 +66,26 @@ def bound(op: str, name: str, value: Any) -> float:
     if not 0 < number < float("inf"):
         raise ValueError(f"{op}: expected {name} > 0 and finite, got {value!r}; use None for no bound")
     return number
+
+
+def rates(op: str, value: Any) -> tuple[float, float]:
+    """Zoneout rates of h and c; (0, 0) for None."""
+    if value is None:
+        return 0.0, 0.0
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(isinstance(r, (int, float)) and 0 <= r < 1 for r in pair):
+        raise ValueError(f"{op}: expected zoneout as a rate in [0, 1) or two of them, of h and c, got {value!r}")
+    return float(pair[0]), float(pair[1])
+
+
+def seed(op: str, value: Any) -> int | None:
+    """A seed of 64 bits, or None."""
+    if value is None:
+        return None
+    try:
+        return operator.index(value) % 2**64
+    except TypeError:
+        raise TypeError(f"{op}: expected zoneout_seed as an integer, got {type(value).__name__}") from None
 
 
 def peephole(op: str, value: ArrayLike | None, H: int, dtype: Dtype) -> Array | None:

@@ -38,12 +38,16 @@ __all__ = [
 ]
 
 
-class LSTMOutput(NamedTuple):
-    """y (B,T,H), h (B,H), c (B,H)."""
-
+class _Output(NamedTuple):
     y: Array
     h: Array
     c: Array
+
+
+class LSTMOutput(_Output):
+    """y (B,T,H), h (B,H), c (B,H); `c_sequence` with `return_c`."""
+
+    c_sequence: Array | None = None
 
 
 class _Grads(NamedTuple):
@@ -114,8 +118,11 @@ def lstm_forward(
         2
     """
     settings, options = split(_cells.LSTM, options)
-    y, h, c, tape = _loop.forward(_cells.LSTM(w_x, w_h, b, **settings), x, h0, c0, **options)
-    return LSTMOutput(y, h, c), tape
+    y, h, c, tape, c_seq = _loop.forward(_cells.LSTM(w_x, w_h, b, **settings), x, h0, c0, **options)
+    output = LSTMOutput(y, h, c)
+    if options.get("return_c"):
+        output.c_sequence = c_seq
+    return output, tape
 
 
 def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) -> LSTMGrads:
@@ -153,7 +160,7 @@ def gru_forward(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **opt
         2
     """
     settings, options = split(_cells.GRU, options)
-    y, h, _, tape = _loop.forward(_cells.GRU(w_x, w_h, b, **settings), x, h0, **options)
+    y, h, _, tape, _ = _loop.forward(_cells.GRU(w_x, w_h, b, **settings), x, h0, **options)
     return GRUOutput(y, h), tape
 
 
@@ -188,7 +195,7 @@ def rnn_forward(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **opt
         2
     """
     settings, options = split(_cells.RNN, options)
-    y, h, _, tape = _loop.forward(_cells.RNN(w_x, w_h, b, **settings), x, h0, **options)
+    y, h, _, tape, _ = _loop.forward(_cells.RNN(w_x, w_h, b, **settings), x, h0, **options)
     return RNNOutput(y, h), tape
 
 

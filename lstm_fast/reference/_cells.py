@@ -36,6 +36,9 @@ class Cell:
     def setup(self) -> None:
         """Options of the cell."""
 
+    def place(self, rows: Array, steps: Array, T: int) -> None:
+        """Which rows of the batch come next, and the number of the step for each, of at most T."""
+
     def bias_gradient(self) -> Array:
         """db in the shape of b."""
         return self.db if len(self.b_shape) == 2 else self.db[0]
@@ -63,7 +66,11 @@ class LSTM(Cell):
         input_forget: bool = False,
         clip: float | None = None,
         cell_clip: float | None = None,
+        zoneout: Any = None,
+        zoneout_seed: int | None = None,
     ) -> None:
+        self.zoneout = zoneout if isinstance(zoneout, tuple) else (zoneout or 0.0, zoneout or 0.0)
+        self.seed = zoneout_seed
         H, dtype = self.units, self.w_x.dtype
         self.gate, self.candidate = bind(recurrent_activation, clip), bind(activation, clip)
         self.output = bind(activation if output_activation is None else output_activation)
@@ -82,10 +89,30 @@ class LSTM(Cell):
         zo = zo + p_o * c_new
         o = self.gate(zo)
         h_new = o * self.output(c_new)
-        return h_new, c_new, (x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new)
+        keep_h, keep_c = self.kept(0), self.kept(1)
+        saved = (x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new, keep_h, keep_c)
+        return h_new + keep_h * (past - h_new), c_new + keep_c * (c - c_new), saved
+
+    def place(self, rows: Array, steps: Array, T: int) -> None:
+        self.draws = (rows * T + steps) * 2 * self.units  # the number of the first draw of each row
+
+    def kept(self, which: int) -> Any:
+        """How much each unit keeps of h (0) or c (1): its rate, or all or nothing, drawn by splitmix64."""
+        rate = self.zoneout[which]
+        if self.seed is None or rate == 0:
+            return self.w_x.dtype.type(rate)
+        number = self.draws[:, None] + which * self.units + np.arange(self.units) + 1
+        with np.errstate(over="ignore"):
+            u = np.uint64(self.seed) + number.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+            u = (u ^ (u >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            u = (u ^ (u >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        drawn: Array = ((u ^ (u >> np.uint64(31))) >> np.uint64(11)) < np.uint64(int(rate * 2.0**53))
+        return drawn.astype(self.w_x.dtype)
 
     def backward(self, saved: Any, dh_new: Array, dc_new: Array) -> tuple[Array, Array, Array, Array]:
-        x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new = saved
+        x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new, keep_h, keep_c = saved
+        dpast, dc_past = dh_new * keep_h, dc_new * keep_c  # h_new + keep_h * (past - h_new)
+        dh_new, dc_new = dh_new - dpast, dc_new - dc_past
         p_i, p_f, p_o = np.split(self.p, 3)
         dzo = dh_new * self.output(c_new) * self.gate.slope(zo)  # h_new = o * output(c_new)
         dc_new = dc_new + dh_new * o * self.output.slope(c_new) + dzo * p_o  # zo + p_o * c_new
@@ -94,13 +121,13 @@ class LSTM(Cell):
         if self.coupled:
             di, df = di - df, np.zeros_like(df)  # f = 1 - i
         dzi, dzf, dzg = di * self.gate.slope(zi), df * self.gate.slope(zf), dg * self.candidate.slope(zg)
-        dc = dc_new * f + dzi * p_i + dzf * p_f  # zi + p_i * c, zf + p_f * c
+        dc = dc_past + dc_new * f + dzi * p_i + dzf * p_f  # zi + p_i * c, zf + p_f * c
         self.dp += np.concatenate([dzi * c, dzf * c, dzo * c_new], axis=1).sum(axis=0)
         dz = np.concatenate([dzi, dzf, dzg, dzo], axis=1)
         self.dw_x += x.T @ dz  # z = x @ w_x + h @ w_h + b
         self.dw_h += h.T @ dz
         self.db += dz.sum(axis=0)
-        return dz @ self.w_x.T, dz @ self.w_h.T, np.zeros_like(h), dc
+        return dz @ self.w_x.T, dz @ self.w_h.T, dpast, dc
 
 
 class GRU(Cell):

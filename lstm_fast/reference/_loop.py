@@ -39,8 +39,9 @@ def forward(
     checkpoint_every: int | None = None,
     num_threads: int | None = None,
     out: Array | None = None,
-) -> tuple[Array, Array, Array, Tape]:
-    """y, h, c and the tape; `num_threads` and `checkpoint_every` are without meaning here."""
+    return_c: bool = False,
+) -> tuple[Array, Array, Array, Tape, Array]:
+    """y, h, c, the tape and c of all steps; `num_threads` and `checkpoint_every` are without meaning here."""
     x = np.asarray(x)
     layout = Layout(x.shape, time_major, None if offsets is None else np.asarray(offsets))
     batch = layout.batch(x)
@@ -51,23 +52,28 @@ def forward(
     x_scale = np.ones((B, I), x.dtype) if dropout is None else np.reshape(dropout, (B, I))
     h_scale = np.ones((B, H), x.dtype) if recurrent_dropout is None else np.reshape(recurrent_dropout, (B, H))
     y, output = np.zeros((B, T, H), x.dtype), np.zeros((B, H), x.dtype)
+    c_seq, c_output = np.zeros((B, T, cell.units), x.dtype), np.zeros_like(c)
+    taken = np.zeros(B, np.int64)  # steps of each row so far
 
     steps: list[tuple[Moment, Any]] = []
     for moment in timetable(B, T, lengths, reverse, layout.flags(mask, B, T), layout.flags(reset, B, T)):
         rows, t, held, held_t, restarted = moment
         h[restarted], c[restarted] = 0, 0
-        y[held, held_t] = output[held]
+        y[held, held_t], c_seq[held, held_t] = output[held], c_output[held]
+        cell.place(rows, taken[rows], T)
+        taken[rows] += 1
         h_new, c_new, saved = cell.forward(batch[rows, t] * x_scale[rows], h[rows] * h_scale[rows], h[rows], c[rows])
         steps.append((moment, saved))
         h[rows], c[rows], output[rows], y[rows, t] = h_new, c_new, h_new, h_new
+        c_output[rows], c_seq[rows, t] = c_new, c_new
 
-    y = layout.caller(y)
+    y, c_seq = layout.caller(y), layout.caller(c_seq)
     if out is not None:
         out[...] = y
         y = out
     if x.ndim == 2 and offsets is None:
         h, c = h[0], c[0]
-    return y, h, c, Tape(steps, cell, layout, x_scale, h_scale)
+    return y, h, c, Tape(steps, cell, layout, x_scale, h_scale), c_seq
 
 
 def backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) -> tuple[Array, Array, Array]:

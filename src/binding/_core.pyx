@@ -8,7 +8,7 @@ import os
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove
 cimport numpy as cnp
@@ -42,6 +42,7 @@ cdef extern from "lstm_fast.h" nogil:
         int64_t I, H
         int32_t cell, dtype, backward
         lf_function gate, candidate, output
+        double zoneout_h, zoneout_c
         double clip, cell_clip
         int32_t coupled, peepholes
         const void *peephole
@@ -62,10 +63,12 @@ cdef extern from "lstm_fast.h" nogil:
         const int64_t *end
         const cnp.uint8_t *reset
         int32_t packed
+        int32_t zoneout_drawn
+        uint64_t zoneout_seed
         const void *h_scale
         int64_t checkpoint_every
         void *checkpoints
-        lf_seq x, y, dy, dx
+        lf_seq x, y, c_seq, dy, dx
         const void *h0
         const void *c0
         void *h
@@ -381,6 +384,7 @@ cdef class Weights:
     def __cinit__(self, str cell, int64_t I, int64_t H, object dtype, bint backward=False, bint input_grad=True,
                   *, object activation="tanh", object recurrent_activation="sigmoid", object output_activation=None,
                   double clip=0, double cell_clip=0, bint input_forget=False, bint peephole=False,
+                  double zoneout_h=0, double zoneout_c=0,
                   bint reset_after=True):
         if cell not in CELLS:
             raise ValueError(f"_core.Weights: expected cell in {sorted(CELLS)}, got {cell!r}")
@@ -390,13 +394,16 @@ cdef class Weights:
         self.w.cell = CELLS[cell]
         self.w.gate, self.w.candidate = function_of(recurrent_activation), function_of(activation)
         self.w.output = self.w.candidate if output_activation is None else function_of(output_activation)
+        self.w.zoneout_h, self.w.zoneout_c = zoneout_h, zoneout_c
         self.w.clip, self.w.cell_clip, self.w.coupled, self.w.peepholes = clip, cell_clip, input_forget, peephole
         plain = self.w.gate.kind == LF_SIGMOID and self.w.candidate.kind == LF_TANH and clip <= 0
-        if cell == "lstm" and not (plain and self.w.output.kind == LF_TANH and cell_clip <= 0 and not input_forget and not peephole):
+        if cell == "lstm" and not (plain and self.w.output.kind == LF_TANH and cell_clip <= 0 and not input_forget
+                                   and not peephole and zoneout_h <= 0 and zoneout_c <= 0):
             self.w.cell = LF_LSTM_ANY
         elif cell == "gru" and not (plain and reset_after):
             self.w.cell = LF_GRU_ANY if reset_after else LF_GRU_BEFORE
-        self.options = (recurrent_activation, activation, output_activation, clip, cell_clip, input_forget, peephole, reset_after)
+        self.options = (recurrent_activation, activation, output_activation, clip, cell_clip, input_forget, peephole, reset_after,
+                        zoneout_h, zoneout_c)
         self.shape = lf_shape_of(self.w.cell)
         self.w.I, self.w.H, self.w.dtype = I, H, kernel_dtype(dtype)
         self.w.backward = (1 | (2 if input_grad else 0)) if backward else 0
@@ -527,7 +534,7 @@ cdef class Sequence:
     cdef bint needs_scratch(self) except -1:
         return lf_sequence_scratch(&self.a) > self.scratch_nbytes
 
-    def forward(self, x, h0, c0, y, h, c, Weights weights=None, h_scale=None):
+    def forward(self, x, h0, c0, y, h, c, Weights weights=None, h_scale=None, c_seq=None, zoneout_seed=None):
         """x (B,T,I), h0, c0 (B,H) or None -> y (B,T,H) or None, h, c (B,H) or None. Only an LSTM has c0 and c."""
         self.enter()
         cdef lf_sequence *a = &self.a
@@ -543,6 +550,9 @@ cdef class Sequence:
         self.set_h_scale(h_scale)
         self.place(&a.x, x, self.weights.w.I, False, "x")
         self.place(&a.y, y, H, True, "y")
+        self.place(&a.c_seq, c_seq if self.weights.shape.memory else None, H, True, "c_seq")
+        a.zoneout_drawn = zoneout_seed is not None
+        a.zoneout_seed = zoneout_seed if a.zoneout_drawn else 0
         if x is None:
             reject("x", x, "an array")
         a.h0 = flat(h0, dtype, B * H, False, "h0")

@@ -18,6 +18,7 @@ struct CellBase {
     static constexpr int H_COLUMN = 0;     // which number of the tape is h; 0: tape_cells hold it, when backward needs it
     static constexpr int EXTRA = 0;        // vectors per block of units that the panels hold beside weights and biases
     static constexpr int BETWEEN = 0;      // numbers per unit that the first part of a step hands to the second
+    static constexpr bool ZONEOUT = false; // dh past the gates may exist beside dc: in h_past
     using Second = void;                   // the cell of the second part
 
     // What meets w_h.

@@ -9,7 +9,11 @@ template <class V, class Cell> struct Backward {
     using View = SequenceView<V, Cell>;
     const View &v;
     static constexpr int G = Cell::COLUMNS;
-    static constexpr bool CARRIES_H = !Cell::MEMORY && Cell::TAPE > 1;  // dh past the gates, in v.carry
+    // The gradient of h past the gates, which a step leaves for the step before it.
+    const T *past_gates(int64_t rank) const {
+        if (!Cell::MEMORY && Cell::TAPE > 1) return v.carry(rank);
+        return Cell::ZONEOUT && LstmAny::zones(*v.a.weights) ? v.h_past(rank) : v.zeros();
+    }
 
     // dG of step s of a row as w_h meets it; zeros where the state was reset before that step.
     const T *through_h(int64_t s, int64_t rank) const {
@@ -28,6 +32,7 @@ template <class V, class Cell> struct Backward {
             with_lanes<V>(j, v.H, [&](auto lanes) {
                 const int64_t unit = j * V::N;
                 if (v.resets(b, s)) lanes.store(past + unit, V::zero());
+                if (Cell::ZONEOUT && v.resets(b, s)) lanes.store(v.h_past(rank) + unit, V::zero());
                 T *const h = v.h_taped(s, rank) + unit;
                 if (v.a.h_scale) lanes.store(h, lanes.load(h) * scale_of(b, unit, lanes));
             });
@@ -42,7 +47,7 @@ template <class V, class Cell> struct Backward {
             for (int r = 0; r < rows; ++r) {
                 const int64_t rank = v.rank(begin + p0 + r), b = v.row(rank);
                 const T *dy = v.a.dy.data ? View::at(v.a.dy, b, v.position(b, s)) : v.zeros();
-                const T *last = !recurrent ? v.last_gradient(v.a.dh, s, b) : CARRIES_H ? v.carry(rank) : v.zeros();
+                const T *last = !recurrent ? v.last_gradient(v.a.dh, s, b) : past_gates(rank);
                 for (int j = 0; j < vectors; ++j, z += V::N)
                     with_lanes<V>(first + block + j, H, [&](auto lanes) {
                         const int64_t unit = (first + block + j) * V::N;
@@ -80,7 +85,7 @@ template <class V, class Cell> struct Backward {
         const int64_t begin = v.block_begin * V::N, end = smaller(H, v.block_end * V::N);
         if (begin >= end) return;
         const bool scaled = v.a.h_scale;
-        const auto past = [&](int64_t p, int64_t unit, auto lanes) { return CARRIES_H ? lanes.load(v.carry(v.rank(p)) + unit) : V::zero(); };
+        const auto past = [&](int64_t p, int64_t unit, auto lanes) { return lanes.load(past_gates(v.rank(p)) + unit); };
         const auto start = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
             for (int r = 0; r < rows; ++r)
                 for (int j = 0; j < vectors; ++j, z += V::N)
@@ -314,7 +319,7 @@ template <class V, class Cell> void sequence_backward(const void *args, const lf
     using View = SequenceView<V, Cell>;
     const lf_sequence_call &call = *static_cast<const lf_sequence_call *>(args);
     lf_sequence a = *call.args;
-    a.y.data = nullptr;  // a segment computed again leaves y alone
+    a.y.data = a.c_seq.data = nullptr;  // a segment computed again leaves them alone
     View v(a, call.offsets, w);
     if (w->index == 0) v.clear_zeros();
     lf_barrier_wait(w);

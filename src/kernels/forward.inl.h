@@ -190,10 +190,12 @@ template <class V, class Cell, bool Training> inline void finish_rows(const Sequ
             else if (n == 0) memmove(c_out + begin, v.row_or_zeros(v.a.c0, b) + begin, bytes);
             else if (Training) memcpy(c_out + begin, v.cell(n - 1, r) + begin, bytes);
         }
-        if (v.a.y.data)
-            v.for_idle(b, [&](int64_t t, int64_t last) {
-                memcpy(v.at(v.a.y, b, t) + begin, last < 0 ? v.zeros() : v.at(v.a.y, b, last) + begin, bytes);
-            });
+        const lf_seq outputs[] = {v.a.y, v.a.c_seq};
+        for (const lf_seq &out : outputs)
+            if (out.data)
+                v.for_idle(b, [&](int64_t t, int64_t last) {
+                    memcpy(v.at(out, b, t) + begin, last < 0 ? v.zeros() : v.at(out, b, last) + begin, bytes);
+                });
     }
 }
 
@@ -210,6 +212,18 @@ template <class V, class Cell> inline void keep_checkpoint(const SequenceView<V,
     }
 }
 
+// Hands out c of step s of this worker's rows and units.
+template <class V, class Cell, bool Training> inline void copy_cells(const SequenceView<V, Cell> &v, int64_t s) {
+    using T = typename V::T;
+    const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
+    if (begin >= end) return;
+    for (int64_t p = 0; p < v.my_rows(s); ++p) {
+        const int64_t rank = v.rank(p), b = v.row(rank);
+        const T *c = Training ? v.cell(s, rank) : static_cast<const T *>(v.a.c) + b * v.H;
+        memcpy(v.at(v.a.c_seq, b, v.position(b, s)) + begin, c + begin, static_cast<size_t>(end - begin) * sizeof(T));
+    }
+}
+
 // Steps [begin, end); `polled`: steps of the call before them. False: stopped.
 template <class V, class Cell, bool Training>
 inline bool forward_steps(const SequenceView<V, Cell> &v, int64_t begin, int64_t end, int64_t polled, int64_t poll_steps, const lf_worker *w) {
@@ -222,6 +236,7 @@ inline bool forward_steps(const SequenceView<V, Cell> &v, int64_t begin, int64_t
         if (!Training && s && v.a.checkpoint_every && s % v.a.checkpoint_every == 0) keep_checkpoint(v, s);
         forward.advance(s, begin, end, project);
         second.advance(s, begin, end, project, w);
+        if (Cell::MEMORY && v.a.c_seq.data) copy_cells<V, Cell, Training>(v, s);
         if ((done + 1) % poll_steps == 0) lf_poll(w, done);
         if (v.split_units) lf_barrier_wait(w);
         if (lf_stops(w, done)) return false;

@@ -107,6 +107,7 @@ template <class V, class Cell> struct ScratchLayout {
     int64_t between;     // (B, BETWEEN*H): from the first part of a step to the second
     int64_t projected;   // (steps_projected, B, blocks, G, lanes)
     int64_t carry;       // (B, H): what backward hands from step to step beside dG: dc, or dh past the gates
+    int64_t h_past;      // (B, H): dh past the gates beside dc
     int64_t products;    // per worker: multiply_rows
     int64_t packs;       // weight_gradient
     int64_t steps_projected, total;
@@ -128,7 +129,8 @@ template <class V, class Cell> struct ScratchLayout {
         between = scaled + (a.h_scale ? line(scaled_copies(a) * a.B * w.H) : 0);
         projected = larger(after, between + line(Cell::BETWEEN * a.B * w.H));
         carry = projected + line(steps_projected * per_step);
-        products = carry + (a.training ? line(a.B * w.H) : 0);
+        h_past = carry + (a.training ? line(a.B * w.H) : 0);
+        products = h_past + (a.training && Cell::ZONEOUT ? line(a.B * w.H) : 0);
         packs = products + a.threads * multiply_scratch();
         total = packs + (a.training ? gradient_scratch<V>(w.I + w.H, a.threads) : 0);
     }
@@ -261,6 +263,7 @@ template <class V, class Cell> struct SequenceView {
         c_start = s && Cell::MEMORY ? checkpoint(s, 1) : a.c0;
     }
     T *between(int64_t r) const { return scratch + scratch_layout.between + r * Cell::BETWEEN * H; }
+    T *h_past(int64_t r) const { return scratch + scratch_layout.h_past + r * H; }
     T *carry(int64_t r) const { return scratch + scratch_layout.carry + r * H; }
     // h of a step in the tape: while backward passes for Lstm, from forward on for the others
     T *h_taped(int64_t s, int64_t r) const { return Cell::H_COLUMN ? gates(s, r) + Cell::H_COLUMN * H : cell(s, r); }
