@@ -33,7 +33,8 @@ enum {
     LF_EXPONENTIAL,      /* e^x */
     LF_SILU,             /* x*sigmoid(x) */
     LF_RELU6,            /* x within [0, 6] */
-    LF_MISH              /* x*tanh(log(1 + e^x)) */
+    LF_MISH,             /* x*tanh(log(1 + e^x)) */
+    LF_GELU              /* x*Phi(x), Phi the normal distribution (the error function, not its tanh) */
 };
 
 typedef struct lf_function {

@@ -96,7 +96,7 @@ def lstm(
         c0: the same for the cell state.
         activation: of g and c', a name or (name, alpha) or (name, alpha, beta): linear relu tanh sigmoid affine
             leaky_relu thresholded_relu scaled_tanh hard_sigmoid elu selu softsign softplus exponential silu swish
-            relu6 mish.
+            relu6 mish gelu.
         recurrent_activation: of i, f and o.
         output_activation: of c' alone; None: `activation`.
         peephole: (3H), p_i p_f p_o: i and f also see p*c, o sees p*c'.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,6 +39,10 @@ def _mish_tanh(z: Array) -> Array:
     return np.tanh(np.logaddexp(0, z))
 
 
+def _normal(z: Array) -> Array:
+    return np.asarray(0.5 * np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), z.dtype)
+
+
 ACTIVATIONS: dict[str, Activation] = {
     "linear": Activation(lambda z, a, b: z, lambda z, a, b: np.ones_like(z)),
     "relu": Activation(lambda z, a, b: np.maximum(z, 0), lambda z, a, b: 1.0 * (z > 0)),
@@ -69,6 +74,10 @@ ACTIVATIONS: dict[str, Activation] = {
         lambda z, a, b: _mish_tanh(z) + z * (1 - _mish_tanh(z) ** 2) * sigmoid(z),
     ),
 }
+ACTIVATIONS["gelu"] = Activation(
+    lambda z, a, b: z * _normal(z),
+    lambda z, a, b: _normal(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
+)
 ACTIVATIONS["swish"] = ACTIVATIONS["silu"]
 
 

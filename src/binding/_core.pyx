@@ -31,7 +31,7 @@ cdef extern from "lstm_fast.h" nogil:
         int64_t stride_b, stride_t
     enum: LF_LSTM, LF_GRU, LF_RNN, LF_LSTM_ANY, LF_GRU_ANY, LF_GRU_BEFORE
     enum: LF_AFFINE, LF_LEAKY_RELU, LF_THRESHOLDED_RELU, LF_SCALED_TANH, LF_HARD_SIGMOID, LF_ELU, LF_SOFTSIGN, LF_SOFTPLUS
-    enum: LF_EXPONENTIAL, LF_SILU, LF_RELU6, LF_MISH
+    enum: LF_EXPONENTIAL, LF_SILU, LF_RELU6, LF_MISH, LF_GELU
     ctypedef struct lf_function:
         int32_t kind
         double alpha, beta
@@ -346,7 +346,7 @@ cdef dict FUNCTIONS = {
     "scaled_tanh": (LF_SCALED_TANH, 1, 1), "hard_sigmoid": (LF_HARD_SIGMOID, 1 / 6.0, 0.5), "elu": (LF_ELU, 1, 1),
     "selu": (LF_ELU, 1.6732632423543772, 1.0507009873554805), "softsign": (LF_SOFTSIGN, 1, 0), "softplus": (LF_SOFTPLUS, 1, 0),
     "exponential": (LF_EXPONENTIAL, 1, 0), "silu": (LF_SILU, 1, 0), "swish": (LF_SILU, 1, 0), "relu6": (LF_RELU6, 1, 0),
-    "mish": (LF_MISH, 1, 0),
+    "mish": (LF_MISH, 1, 0), "gelu": (LF_GELU, 1, 0),
 }
 cdef dict CELLS = {"lstm": LF_LSTM, "gru": LF_GRU, "rnn": LF_RNN}
 
