@@ -155,8 +155,8 @@ def test_messages() -> None:
         ValueError, match=r"^gru: expected w_h of shape \(H, 3H\) = \(6, 18\), got \(18, 6\); transpose"
     ):
         functional.gru(p.x, p.w_x, p.w_h.T)
-    with pytest.raises(ValueError, match=r"^rnn: expected activation in 'tanh', 'relu', got 'sigmoid'$"):
-        functional.rnn(p.x, p.w_x[:, :6], p.w_h[:, :6], activation="sigmoid")
+    with pytest.raises(ValueError, match=r"^rnn: expected activation in affine, .*, got 'softmax'$"):
+        functional.rnn(p.x, p.w_x[:, :6], p.w_h[:, :6], activation="softmax")
     _, tape = functional.gru_forward(p.x, p.w_x, p.w_h)
     with pytest.raises(TypeError, match=r"^lstm_backward: expected a tape from lstm_forward, got one of gru_forward$"):
         functional.lstm_backward(tape)
