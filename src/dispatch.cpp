@@ -220,4 +220,19 @@ double lf_probe_read(const void *buffer, int64_t bytes, double seconds) {
     return best;
 }
 
+double lf_probe_team(int threads, int64_t barriers, double seconds) {
+    const lf_work wait = [](const void *count, const lf_worker *w) {
+        for (int64_t k = *static_cast<const int64_t *>(count); k > 0; --k) lf_barrier_wait(w);
+    };
+    double best = 1e9;
+    const double end = lf_seconds() + seconds;
+    do {
+        const double start = lf_seconds();
+        lf_run_team(threads, wait, &barriers);
+        const double passed = lf_seconds() - start;
+        best = passed < best ? passed : best;
+    } while (lf_seconds() < end);
+    return best;
+}
+
 }  // extern "C"

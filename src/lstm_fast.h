@@ -198,6 +198,7 @@ void lf_activation(int kind, int dtype, int64_t n, const void *x, void *y);   /*
 
 double lf_probe_fma(int dtype, double seconds);                 /* GFLOP/s of this core */
 double lf_probe_read(const void *buffer, int64_t bytes, double seconds);   /* GB/s reading the buffer again and again */
+double lf_probe_team(int threads, int64_t barriers, double seconds);       /* seconds of one team that waits so often */
 
 #ifdef __cplusplus
 }

@@ -197,6 +197,6 @@ def test_json_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text("before", encoding="utf-8")
     with pytest.raises(ValueError, match="JSON"):
-        cli._write_json(path, {"bad": math.nan})
+        cli.write_json(path, {"bad": math.nan})
     assert path.read_text(encoding="utf-8") == "before"
     assert list(tmp_path.iterdir()) == [path]

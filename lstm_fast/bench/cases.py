@@ -39,14 +39,38 @@ class Data:
     dy: NDArray[Any]
 
 
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """`layers` layers of `cell`, each in `directions` directions; `ragged`: rows of different lengths, padded to T."""
+
+    cell: str = "lstm"
+    directions: int = 1
+    layers: int = 1
+    ragged: bool = False
+
+
+STACKS = {
+    "": Stack(),
+    "lengths": Stack(ragged=True),
+    "gru": Stack(cell="gru"),
+    "rnn": Stack(cell="rnn"),
+    "bidirectional": Stack(directions=2),
+    "two layers": Stack(layers=2),
+}
+
+
 @dataclass(frozen=True)
 class Case:
-    """One measurement: shape, mode and dtype.
+    """One measurement: shape, mode, dtype and, beyond one LSTM layer, the stack.
 
     Args:
         B, T, I, H: batch, time steps, input features, hidden units; all >= 1.
         mode: 'inference' (y of the whole sequence) or 'training' (forward, then backward to x, w_x, w_h and b).
         dtype: 'float32' or 'float64'.
+        option: a name in STACKS; '' is one LSTM layer.
 
     Example:
         >>> Case(2, 5, 7, 3, "inference").flop()
@@ -59,6 +83,7 @@ class Case:
     H: int
     mode: str
     dtype: str = "float32"
+    option: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -69,9 +94,31 @@ class Case:
         """Bytes per number."""
         return 4 if self.dtype == "float32" else 8
 
+    @property
+    def stack(self) -> Stack:
+        return STACKS[self.option]
+
+    @property
+    def layer_inputs(self) -> list[int]:
+        """Input features of each layer."""
+        return [self.I, *[self.H * self.stack.directions] * (self.stack.layers - 1)]
+
     def flop(self) -> int:
-        """Multiplications and additions of the matrix products: 8 B T H (I+H) forward, three times that in training."""
-        return 8 * self.B * self.T * self.H * (self.I + self.H) * (3 if self.mode == "training" else 1)
+        """Multiplications and additions of the matrix products: 8 B T H (I+H) forward, three times that in training.
+
+        In a stack 2 G instead of 8 for G gates, valid steps instead of B T, summed over layers and directions.
+        """
+        valid = self.lengths()
+        steps = self.B * self.T if valid is None else int(valid.sum())
+        rows = sum(I + self.H for I in self.layer_inputs) * self.stack.directions
+        return 2 * GATES[self.stack.cell] * steps * self.H * rows * (3 if self.mode == "training" else 1)
+
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Valid steps of each row, evenly spread over 1..T in no order (53 % of B*T at T=100); None: T in every row."""
+        if not self.stack.ragged:
+            return None
+        spread = np.rint(np.linspace(max(1, self.T // 17), self.T, self.B)).astype(np.int64)
+        return np.random.default_rng(self.B).permutation(spread)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import machine, peers, report
+from . import machine, options, peers, report
 from .cases import MODES, QUICK_SHAPES, SHAPES, Case, parse_shapes
 from .race import Race
 from .remote import PeerError
@@ -23,12 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", choices=(*MODES, "both"), default="both", help="what to time (default: both)")
     parser.add_argument("--shapes", metavar="B,T,I,H;...", help="shapes to time (default: the 13 of the documentation)")
     parser.add_argument("--peers", metavar="NAME,...", help=f"default: the installed ones of {', '.join(_rivals())}")
-    parser.add_argument("--threads", type=int, default=1, help="threads of every rival (default: 1)")
+    parser.add_argument("--threads", type=int, help="threads of every rival (default: 1; --options: 1, then 2)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--blocks", type=int, help="alternating blocks per rival and case (default: 5; quick: 3)")
     parser.add_argument("--seconds", type=float, help="length of a block (default: 0.2; quick: 0.05)")
     parser.add_argument("--quick", action="store_true", help="the five smallest shapes, short blocks")
     parser.add_argument("--memory", action="store_true", help="also measure the peak memory of a training step (Linux)")
+    parser.add_argument("--options", action="store_true", help="time the options of a layer beside torch instead")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results, raw blocks included")
 
 
@@ -59,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         shapes = parse_shapes(args.shapes) if args.shapes is not None else list(QUICK_SHAPES if args.quick else SHAPES)
         names, absent = _choose_peers(args.peers)
-        cpus = machine.choose_cpus(args.threads)
+        threads = 1 if args.threads is None else args.threads
+        cpus = machine.choose_cpus(threads)
         blocks = (3 if args.quick else 5) if args.blocks is None else args.blocks
         seconds = (0.05 if args.quick else 0.2) if args.seconds is None else args.seconds
         if blocks < 1 or not 0 < seconds <= 60:
@@ -67,9 +69,11 @@ def run(args: argparse.Namespace) -> int:
         if args.json is not None and not args.json.resolve().parent.is_dir():
             raise ValueError(f"bench: expected --json in an existing folder, received {str(args.json)!r}")
         modes = MODES if args.mode == "both" else (args.mode,)
+        if args.options:
+            return _options(args, shapes, modes, blocks, seconds)
         cases = [Case(*shape, mode=mode, dtype=args.dtype) for mode in modes for shape in shapes]
-        settings = {"threads": args.threads, "cpus": cpus, "dtype": args.dtype, "blocks": blocks, "seconds": seconds}
-        with Race(names, args.threads, cpus) as race:
+        settings = {"threads": threads, "cpus": cpus, "dtype": args.dtype, "blocks": blocks, "seconds": seconds}
+        with Race(names, threads, cpus) as race:
             return _measure(race, cases, settings, absent, args)
     except (ValueError, PeerError, OSError) as error:
         print(error if str(error).startswith("bench:") else f"bench: {error}", file=sys.stderr)
@@ -77,6 +81,23 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return 130
+
+
+def _options(
+    args: argparse.Namespace,
+    shapes: list[tuple[int, int, int, int]],
+    modes: tuple[str, ...],
+    blocks: int,
+    seconds: float,
+) -> int:
+    """`--options`: one table for each thread count and mode."""
+    threads = [n for n in (1, 2) if n <= machine.count_cpus()] if args.threads is None else [args.threads]
+    shape = shapes[0] if args.shapes is not None else options.SHAPE
+    content = options.measure(threads, shape, modes, blocks, seconds, _PROBE_SECONDS)
+    if args.json is not None:
+        write_json(args.json, content)
+        print(f"wrote {args.json}")
+    return 1 if options.failed(content) else 0
 
 
 def _measure(
@@ -102,7 +123,7 @@ def _measure(
     memory = _memory(race, cases) if args.memory else []
     print("\n" + report.summary_text(rows))
     if args.json is not None:
-        _write_json(args.json, report.as_json(rows, facts, memory))
+        write_json(args.json, report.as_json(rows, facts, memory))
         print(f"wrote {args.json}")
     return 1 if any(row.ours.note for row in rows) else 0
 
@@ -125,7 +146,7 @@ def _memory(race: Race, cases: list[Case]) -> list[dict[str, Any]]:
     return found
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write next to `path`, then replace: an interrupted run leaves no half file."""
     path = path.resolve()
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")

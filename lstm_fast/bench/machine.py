@@ -23,6 +23,11 @@ def pin(cpus: list[int]) -> None:
         os.sched_setaffinity(0, cpus)
 
 
+def count_cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def choose_cpus(threads: int) -> list[int]:
     """`threads` CPUs of this process' affinity, one per physical core while they last; [] where there is no affinity.
 

@@ -25,7 +25,6 @@ from . import machine
 from .cases import Case
 
 SAMPLE_SECONDS = 1e-3  # calls shorter than this are timed in groups: perf_counter itself costs about 50 ns
-_SCALED_BY_LARGEST = ("dx", "dw_x", "dw_h", "db")
 
 
 class Worker:
@@ -33,7 +32,9 @@ class Worker:
 
     def __init__(self, peer: str, threads: int) -> None:
         self.threads = threads
-        self.module: Any = importlib.import_module(f".peers.{peer}", __package__) if peer != "machine" else None
+        self.peer = peer
+        self.module: Any = _peer_module(peer) if peer != "machine" else None
+        self.cases: Any = self.module  # whose case was set up last: the peer's, or its file for stacks
         self.run: Callable[[], Any] | None = None
         self.raw: Any = None
 
@@ -44,18 +45,19 @@ class Worker:
         """Build the case and run it once: compilation, packing and first-call allocation happen here."""
         self.run = self.raw = None
         gc.collect()
-        self.run = self.module.setup(Case(**case), self.threads)
+        self.cases = _peer_module(f"{self.peer}_stack") if case.get("option") else self.module
+        self.run = self.cases.setup(Case(**case), self.threads)
         self.raw = self.run()
         return {}
 
     def do_save(self, path: str) -> dict[str, Any]:
         """Write the outputs as .npz: what the others are compared with."""
-        np.savez(path, **self.module.outputs(self.raw))
+        np.savez(path, **self.cases.outputs(self.raw))
         return {}
 
     def do_check(self, path: str) -> dict[str, Any]:
         """Largest error of each output: absolute for y, relative to the largest element for gradients; NaN is kept."""
-        received = self.module.outputs(self.raw)
+        received = self.cases.outputs(self.raw)
         self.raw = None
         errors: dict[str, float] = {}
         with np.load(path, allow_pickle=False) as expected:
@@ -64,7 +66,7 @@ class Worker:
                 if ours.shape != twin.shape:
                     raise ValueError(f"expected {name} of shape {twin.shape}, received {ours.shape}")
                 error = float(np.max(np.abs(ours - twin)))
-                scale = float(np.max(np.abs(twin))) if name in _SCALED_BY_LARGEST else 1.0
+                scale = float(np.max(np.abs(twin))) if name != "y" else 1.0
                 errors[name] = error / scale if scale else error
         return {"errors": errors}
 
@@ -120,6 +122,10 @@ class Worker:
             return {"ok": True, **action(**command)}
         except Exception as error:  # a rival's refusal is a result, whatever its type
             return {"ok": False, "error": one_line(error)}
+
+
+def _peer_module(name: str) -> Any:
+    return importlib.import_module(f".peers.{name}", __package__)
 
 
 def one_line(error: BaseException) -> str:

@@ -128,6 +128,7 @@ cdef extern from "lstm_fast.h" nogil:
     void lf_activation(int, int, int64_t, const void *, void *)
     double lf_probe_fma(int, double)
     double lf_probe_read(const void *, int64_t, double)
+    double lf_probe_team(int, int64_t, double)
 
 ctypedef fused number:
     float
@@ -877,6 +878,17 @@ def probe_bandwidth(int64_t nbytes, double seconds):
     finally:
         release(p, nbytes)
     return rate
+
+
+def probe_barrier(int threads, double seconds):
+    """(seconds to start and end a team of threads, seconds of one barrier between its workers): the shortest seen."""
+    if threads < 1:
+        raise ValueError(f"probe_barrier: expected threads >= 1, got {threads}")
+    cdef double team, waiting
+    with nogil:
+        team = lf_probe_team(threads, 0, 0.5 * seconds)
+        waiting = lf_probe_team(threads, 1000, 0.5 * seconds)
+    return team, max(0.0, waiting - team) / 1000
 
 
 def _start():

@@ -6,6 +6,8 @@ The verbs:
     outputs(raw) -> arrays          y (B,T,H), in training also dx, dw_x, dw_h, db, gates i f g o, for the comparison
     version() -> str
 
+`<rival>_stack.py` has the same verbs for the cases of `stacks` (other cells, ragged rows, directions, layers).
+
 Everything else about a rival (layout, gate order, thread setting) stays inside its file. A file is imported only
 inside the process that times it.
 """

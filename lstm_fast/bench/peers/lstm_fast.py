@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..cases import Case
 
 
 def version() -> str:
-    return f"{metadata.version('lstm_fast')} (isa {_core.isa()})"
+    return f"{_core.build_info()['version']} (isa {_core.isa()})"
 
 
 def setup(case: Case, threads: int) -> Callable[[], Any]:
