@@ -22,7 +22,9 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser)
     words = ["--options", "--threads", "1", "--shapes", "5,6,7,3", "--blocks", "1", "--seconds", "0.001"]
-    assert cli.run(parser.parse_args([*words, "--json", str(path)])) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "PROBE_SECONDS", 0.005)
+        assert cli.run(parser.parse_args([*words, "--json", str(path)])) == 0
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 

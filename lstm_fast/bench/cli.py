@@ -15,7 +15,7 @@ from .cases import MODES, QUICK_SHAPES, SHAPES, Case, parse_shapes
 from .race import Race
 from .remote import PeerError
 
-_PROBE_SECONDS = 0.2  # per figure of the machine's limit
+PROBE_SECONDS = 0.2  # per figure of the machine's limit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def _rivals() -> list[str]:
     return [name for name in peers.REQUIRES if name != peers.OURS]
 
 
-def _choose_peers(text: str | None) -> tuple[list[str], list[str]]:
+def choose_peers(text: str | None) -> tuple[list[str], list[str]]:
     """Names to run, ours first, and one line for each rival that is not installed.
 
     Raises:
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 when done, 1 when lstm_fast itself failed or disagreed, 2 for wrong arguments."""
     try:
         shapes = parse_shapes(args.shapes) if args.shapes is not None else list(QUICK_SHAPES if args.quick else SHAPES)
-        names, absent = _choose_peers(args.peers)
+        names, absent = choose_peers(args.peers)
         threads = 1 if args.threads is None else args.threads
         cpus = machine.choose_cpus(threads)
         blocks = (3 if args.quick else 5) if args.blocks is None else args.blocks
@@ -93,7 +93,7 @@ def _options(
     """`--options`: one table for each thread count and mode."""
     threads = [n for n in (1, 2) if n <= machine.count_cpus()] if args.threads is None else [args.threads]
     shape = shapes[0] if args.shapes is not None else options.SHAPE
-    content = options.measure(threads, shape, modes, blocks, seconds, _PROBE_SECONDS)
+    content = options.measure(threads, shape, modes, blocks, seconds, PROBE_SECONDS)
     if args.json is not None:
         write_json(args.json, content)
         print(f"wrote {args.json}")
@@ -105,7 +105,7 @@ def _measure(
 ) -> int:
     load_before = machine.busy_cpus()
     broken = race.start()
-    limits = race.limits(_PROBE_SECONDS)
+    limits = race.limits(PROBE_SECONDS)
     facts = report.context(limits, race.versions, settings, load_before)
     print(report.context_text(facts))
     print("\n".join([f"{name} {version}" for name, version in race.versions.items()] + absent + broken), flush=True)

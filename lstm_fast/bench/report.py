@@ -52,9 +52,9 @@ class Row:
         rivals = {
             name: {
                 "blocks_ms": t.blocks_ms,
-                "median_ms": _finite(t.ms),
-                "gflops": _finite(self.gflops(t)),
-                "errors": {key: _finite(e) for key, e in t.errors.items()},
+                "median_ms": finite(t.ms),
+                "gflops": finite(self.gflops(t)),
+                "errors": {key: finite(e) for key, e in t.errors.items()},
                 "note": t.note,
             }
             for name, t in self.timings.items()
@@ -63,14 +63,14 @@ class Row:
             **self.case.as_dict(),
             "flop": self.case.flop(),
             "limit_ms": self.limit_ms,
-            "share_of_limit": _finite(self.limit_ms / self.ours.ms),
+            "share_of_limit": finite(self.limit_ms / self.ours.ms),
             "best_peer": self.best_peer or None,
-            "ratio": _finite(self.ratio),
+            "ratio": finite(self.ratio),
             "rivals": rivals,
         }
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """JSON has no NaN."""
     return value if math.isfinite(value) else None
 
@@ -151,7 +151,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     modes = dict.fromkeys(row.case.mode for row in rows)
     return {
         "geometric_mean": {
-            mode: _finite(geometric_mean([row.ratio for row in rows if row.case.mode == mode])) for mode in modes
+            mode: finite(geometric_mean([row.ratio for row in rows if row.case.mode == mode])) for mode in modes
         },
         "behind": [
             {"mode": row.case.mode, "shape": list(row.case.shape), "best_peer": row.best_peer, "ratio": row.ratio}
