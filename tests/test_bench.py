@@ -75,6 +75,18 @@ def test_json_tells_machine_versions_and_settings(result: dict[str, Any]) -> Non
         assert row["share_of_limit"] > 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux' /proc")
+def test_memory_holds_at_least_inputs_weights_and_tape(capsys: pytest.CaptureFixture[str]) -> None:
+    B, T, I, H = 64, 60, 128, 256
+    case = Case(B, T, I, H, mode="training")
+    with race.Race([peers.OURS], 1, machine.choose_cpus(1)) as run:
+        (found,) = cli.memory_of(run, [case, Case(B, T, I, H, mode="inference")])
+    numbers = B * T * (2 * I + 2 * H + 5 * H) + 2 * 4 * H * (I + H)  # x dx y dy tape, weights and gradients
+    assert found["peak"][peers.OURS]["step_mib"] > 4 * numbers / 2**20
+    assert found["peak"][peers.OURS]["process_mib"] > found["peak"][peers.OURS]["step_mib"]
+    assert "64,60,128,256" in capsys.readouterr().out
+
+
 def test_ratio_is_best_peer_over_ours() -> None:
     timings = {
         "lstm_fast": race.Timing([4.0, 2.0, 3.0], {"y": 1e-7}),

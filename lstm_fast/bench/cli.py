@@ -120,7 +120,7 @@ def _measure(
 
     for mode in dict.fromkeys(case.mode for case in cases):
         print("\n" + report.rivals_table(rows, mode))
-    memory = _memory(race, cases) if args.memory else []
+    memory = memory_of(race, cases) if args.memory else []
     print("\n" + report.summary_text(rows))
     if args.json is not None:
         write_json(args.json, report.as_json(rows, facts, memory))
@@ -128,7 +128,7 @@ def _measure(
     return 1 if any(row.ours.note for row in rows) else 0
 
 
-def _memory(race: Race, cases: list[Case]) -> list[dict[str, Any]]:
+def memory_of(race: Race, cases: list[Case]) -> list[dict[str, Any]]:
     """Peak memory of a training step for every training shape; printed as it comes."""
     if not Path("/proc/self/clear_refs").exists():
         print("\nmemory: not measured (needs Linux' /proc)")

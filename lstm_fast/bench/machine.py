@@ -115,6 +115,13 @@ def probe_bandwidth(nbytes: int, seconds: float) -> tuple[float, str]:
     return float(native(nbytes, seconds)), "read probe"
 
 
+def probe_barrier(threads: int, seconds: float) -> tuple[float, float]:
+    """Seconds to start and end a team of `threads`, and of one barrier between its workers; the shortest seen."""
+    from lstm_fast._core import probe_barrier as native
+
+    return native(threads, seconds)
+
+
 def _best(action: Any, seconds: float) -> float:
     """Shortest of the repetitions that fit into `seconds`."""
     best, end = float("inf"), time.perf_counter() + seconds

@@ -114,6 +114,10 @@ class Worker:
         value, source = machine.probe_bandwidth(nbytes, seconds)
         return {"value": value, "source": source}
 
+    def do_barrier(self, threads: int, seconds: float) -> dict[str, Any]:
+        team, barrier = machine.probe_barrier(threads, seconds)
+        return {"team": team, "barrier": barrier}
+
     def answer(self, line: str) -> dict[str, Any]:
         """Carry out one command line; an exception becomes the answer."""
         command = json.loads(line)
