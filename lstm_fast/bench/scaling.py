@@ -58,9 +58,11 @@ def calibrate(
     whole, small = timed(_PRODUCT, "inference"), timed(_CELL, "inference")
     # whole = flop / peak + n cell of the one, small the same of the other
     n_whole, n_small = (c.B * c.T * c.H for c in (products, cells))
-    per_cell = (small - whole * cells.flop() / products.flop()) / (n_small - n_whole * cells.flop() / products.flop())
-    peak = products.flop() / (whole - n_whole * per_cell)
-    cell = {"inference": per_cell, "training": timed(_CELL, "training") / n_small - 3 * cells.flop() / n_small / peak}
+    ratio = cells.flop() / products.flop()
+    per_cell = max(0.0, (small - whole * ratio) / (n_small - n_whole * ratio))  # 0: disturbed
+    peak = min(products.flop() / max(whole - n_whole * per_cell, 0.5 * whole), 1e9 * alone.gflops)
+    both = timed(_CELL, "training") / n_small - 3 * cells.flop() / n_small / peak
+    cell = {"inference": per_cell, "training": max(per_cell, both)}
     isa = _core.isa()
     return Figures(
         peak=peak,

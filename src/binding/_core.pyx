@@ -887,8 +887,8 @@ def probe_barrier(int threads, double seconds):
     cdef double team, waiting
     with nogil:
         team = lf_probe_team(threads, 0, 0.5 * seconds)
-        waiting = lf_probe_team(threads, 1000, 0.5 * seconds)
-    return team, max(0.0, waiting - team) / 1000
+        waiting = lf_probe_team(threads, 200, 0.5 * seconds)
+    return team, max(0.0, waiting - team) / 200
 
 
 def _start():
