@@ -1,4 +1,4 @@
-"""lstm_fast: inference by `layers.LSTM` (weights packed once), training by the functions (packed at every step)."""
+"""lstm_fast: `layers.LSTM`, called for inference, and in a plan, as `fit` runs it, for training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_fast import _core, functional, layers, set_num_threads
+from lstm_fast import _core, layers, set_num_threads
+from lstm_fast.training.plan import Plan, Value
 
 from ..cases import Case
 
@@ -21,15 +22,22 @@ def setup(case: Case, threads: int) -> Callable[[], Any]:
     set_num_threads(threads)
     data = case.data()
 
+    layer = layers.LSTM(case.H, return_sequences=True, dtype=case.dtype)
+    layer(data.x)  # the first call creates the weights
+    layer.set_weights([data.w_x, data.w_h, data.b])
     if case.mode == "inference":
-        layer = layers.LSTM(case.H, return_sequences=True, dtype=case.dtype)
-        layer(data.x)  # the first call creates the weights
-        layer.set_weights([data.w_x, data.w_h, data.b])
         return lambda: layer(data.x)
 
+    plan, x = Plan(layer.dtype, training=True, gradients=True), Value(data.x)
+    x.needs_grad = True
+    (y,) = layer.add_ops(plan, [x])
+    y.grad = data.dy
+    plan.prepare_backward()
+
     def train() -> Any:
-        out, tape = functional.lstm_forward(data.x, data.w_x, data.w_h, data.b)
-        return out.y, functional.lstm_backward(tape, dy=data.dy)
+        plan.forward()
+        plan.backward()
+        return y.array, x.grad, [p.grad for p in layer.weights]
 
     return train
 
@@ -37,5 +45,5 @@ def setup(case: Case, threads: int) -> Callable[[], Any]:
 def outputs(raw: Any) -> dict[str, NDArray[Any]]:
     if not isinstance(raw, tuple):
         return {"y": np.asarray(raw)}
-    y, grads = raw
-    return {"y": y, "dx": grads.x, "dw_x": grads.w_x, "dw_h": grads.w_h, "db": grads.b}
+    y, dx, (dw_x, dw_h, db) = raw
+    return {"y": y, "dx": dx, "dw_x": dw_x, "dw_h": dw_h, "db": db}
