@@ -38,8 +38,13 @@ def problems(draw: Any) -> Problem:
         options["output_activation"] = draw(st.sampled_from([None, *ACTIVATIONS]))
         options["input_forget"] = draw(st.booleans())
         options["cell_clip"] = draw(st.sampled_from([None, 0.5, 1.5]))
-        if draw(st.booleans()):
+        extra = draw(st.sampled_from(["", "peephole", "zoneout"]))
+        if extra == "peephole":
             options["peephole"] = random.uniform(-1, 1, 3 * H).astype(dtype)
+        if extra == "zoneout":
+            options["zoneout"] = (draw(st.sampled_from([0.0, 0.3])), draw(st.sampled_from([0.0, 0.6])))
+            options["zoneout_seed"] = draw(st.sampled_from([None, 0, 2**63 + 5]))
+        options["return_c"] = draw(st.booleans())
     if draw(st.booleans()):
         options["lengths"] = random.randint(0, T + 1, size=B)
     if draw(st.booleans()):
@@ -50,6 +55,8 @@ def problems(draw: Any) -> Problem:
         options["dropout"] = (random.rand(B, I) < 0.7).astype(dtype) / np.asarray(0.7, dtype)
     if draw(st.booleans()):
         options["recurrent_dropout"] = (random.rand(B, H) < 0.7).astype(dtype) / np.asarray(0.7, dtype)
+    if draw(st.booleans()):
+        options["checkpoint_every"] = draw(st.integers(1, T))
     p = make(B, T, I, H, dtype, random.randint(1000), cell=cell, **options)
     p.w_h *= 0.5  # unbounded activations stay in range
     return p
