@@ -11,5 +11,6 @@ The files:
     options   what the options of a layer cost: `--options`
     sweep     one dimension at a time: cliffs, pictures
     scaling   a model of the time on n cores
+    programs  whole programs instead of one layer: `--programs`
     cli       the arguments of `lstm-fast bench`
 """

@@ -12,6 +12,8 @@ from typing import Any
 
 from . import machine, options, peers, report
 from .cases import MODES, QUICK_SHAPES, SHAPES, Case, parse_shapes
+from .programs import catalog
+from .programs import report as programs
 from .race import Race
 from .remote import PeerError
 
@@ -30,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="the five smallest shapes, short blocks")
     parser.add_argument("--memory", action="store_true", help="also measure the peak memory of a training step (Linux)")
     parser.add_argument("--options", action="store_true", help="time the options of a layer beside torch instead")
+    parser.add_argument(
+        "--programs",
+        metavar="NAME,...",
+        nargs="?",
+        const="all",
+        help="time whole programs beside Keras and torch instead",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results, raw blocks included")
 
 
@@ -58,16 +67,15 @@ def choose_peers(text: str | None) -> tuple[list[str], list[str]]:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 when done, 1 when lstm_fast itself failed or disagreed, 2 for wrong arguments."""
     try:
+        if args.programs is not None:
+            return _programs(args)
         shapes = parse_shapes(args.shapes) if args.shapes is not None else list(QUICK_SHAPES if args.quick else SHAPES)
         names, absent = choose_peers(args.peers)
         threads = 1 if args.threads is None else args.threads
         cpus = machine.choose_cpus(threads)
         blocks = (3 if args.quick else 5) if args.blocks is None else args.blocks
         seconds = (0.05 if args.quick else 0.2) if args.seconds is None else args.seconds
-        if blocks < 1 or not 0 < seconds <= 60:
-            raise ValueError(f"bench: expected --blocks >= 1 and 0 < --seconds <= 60, received {blocks} and {seconds}")
-        if args.json is not None and not args.json.resolve().parent.is_dir():
-            raise ValueError(f"bench: expected --json in an existing folder, received {str(args.json)!r}")
+        _check_run(args, blocks, seconds)
         modes = MODES if args.mode == "both" else (args.mode,)
         if args.options:
             return _options(args, shapes, modes, blocks, seconds)
@@ -98,6 +106,26 @@ def _options(
         write_json(args.json, content)
         print(f"wrote {args.json}")
     return 1 if options.failed(content) else 0
+
+
+def _programs(args: argparse.Namespace) -> int:
+    """`--programs`: blocks of a second, since a block is one call of fit."""
+    blocks = (2 if args.quick else 5) if args.blocks is None else args.blocks
+    seconds = (0.2 if args.quick else 1.0) if args.seconds is None else args.seconds
+    _check_run(args, blocks, seconds)
+    threads = 1 if args.threads is None else args.threads
+    content = programs.measure(catalog.chosen(args.programs), args.peers, threads, blocks, seconds, args.memory)
+    if args.json is not None:
+        write_json(args.json, content)
+        print(f"wrote {args.json}")
+    return 1 if programs.failed(content) else 0
+
+
+def _check_run(args: argparse.Namespace, blocks: int, seconds: float) -> None:
+    if blocks < 1 or not 0 < seconds <= 60:
+        raise ValueError(f"bench: expected --blocks >= 1 and 0 < --seconds <= 60, received {blocks} and {seconds}")
+    if args.json is not None and not args.json.resolve().parent.is_dir():
+        raise ValueError(f"bench: expected --json in an existing folder, received {str(args.json)!r}")
 
 
 def _measure(

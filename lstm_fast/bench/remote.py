@@ -28,16 +28,19 @@ class PeerError(RuntimeError):
 class Remote:
     """One worker process and its pipes."""
 
-    def __init__(self, peer: str, threads: int, cpus: list[int]) -> None:
+    def __init__(
+        self, peer: str, threads: int, cpus: list[int], module: str = "worker", variables: dict[str, str] | None = None
+    ) -> None:
+        """Starts `python -m lstm_fast.bench.MODULE peer threads cpus` with more environment variables."""
         self.peer = peer
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        command = [sys.executable, "-m", "lstm_fast.bench.worker", peer, str(threads), ",".join(map(str, cpus))]
+        command = [sys.executable, "-m", f"lstm_fast.bench.{module}", peer, str(threads), ",".join(map(str, cpus))]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=_environment(threads),
+            env={**_environment(threads), **(variables or {})},
             text=True,
             encoding="utf-8",
         )

@@ -96,14 +96,14 @@ class Worker:
         self.do_setup({**case, "B": 2, "T": 3, "I": 4, "H": 5})
         self.raw = self.run = None
         gc.collect()
-        idle = _status_kib("VmRSS")
+        idle = status_kib("VmRSS")
         self.do_setup(case)
         self.raw = None
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # restarts VmHWM at the present size
         assert self.run is not None
         for _ in range(2):
             self.run()
-        peak = _status_kib("VmHWM")
+        peak = status_kib("VmHWM")
         return {"step_mib": (peak - idle) / 1024, "process_mib": peak / 1024}
 
     def do_fma(self, seconds: float) -> dict[str, Any]:
@@ -118,14 +118,15 @@ class Worker:
         team, barrier = machine.probe_barrier(threads, seconds)
         return {"team": team, "barrier": barrier}
 
-    def answer(self, line: str) -> dict[str, Any]:
-        """Carry out one command line; an exception becomes the answer."""
-        command = json.loads(line)
-        action = getattr(self, "do_" + command.pop("do"))
-        try:
-            return {"ok": True, **action(**command)}
-        except Exception as error:  # a rival's refusal is a result, whatever its type
-            return {"ok": False, "error": one_line(error)}
+
+def answer(worker: Any, line: str) -> dict[str, Any]:
+    """Carry out one command line; an exception becomes the answer."""
+    command = json.loads(line)
+    action = getattr(worker, "do_" + command.pop("do"))
+    try:
+        return {"ok": True, **action(**command)}
+    except Exception as error:  # a rival's refusal is a result, whatever its type
+        return {"ok": False, "error": one_line(error)}
 
 
 def _peer_module(name: str) -> Any:
@@ -138,7 +139,8 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:200]
 
 
-def _status_kib(field: str) -> int:
+def status_kib(field: str) -> int:
+    """A line of /proc/self/status, in KiB."""
     found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
     if found is None:
         raise OSError(f"/proc/self/status has no {field}")
@@ -152,7 +154,8 @@ def _private_stdout() -> TextIO:
     return pipe
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], kind: Callable[[str, int], Any] = Worker) -> int:
+    """Serve commands with a worker of `kind`, made for (peer, threads)."""
     peer, threads, cpus = arguments
     machine.pin([int(cpu) for cpu in cpus.split(",") if cpu])  # before the import: JAX counts CPUs there
     replies = _private_stdout()
@@ -162,13 +165,13 @@ def main(arguments: list[str]) -> int:
         replies.flush()
 
     try:
-        worker = Worker(peer, int(threads))
+        worker = kind(peer, int(threads))
     except Exception as error:  # a broken installation of a rival is reported, not fatal
         reply({"ok": False, "error": one_line(error)})
         return 1
     reply({"ok": True, **worker.do_hello()})
     for line in sys.stdin:
-        reply(worker.answer(line))
+        reply(answer(worker, line))
     return 0
 
 
