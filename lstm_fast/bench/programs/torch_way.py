@@ -96,7 +96,7 @@ class Runner:
             with torch.inference_mode():
                 return [float(v) for v in self.net(self.x).ravel()]
         parts = [slice(k * batch, (k + 1) * batch) for k in range(4)]
-        return [float(np.mean([float(self.update(self.x[p], self.y[p])) for p in parts])) for _ in range(CURVE_EPOCHS)]
+        return [float(np.mean([self.update(self.x[p], self.y[p]).item() for p in parts])) for _ in range(CURVE_EPOCHS)]
 
     def run(self, epochs: int) -> int:
         """As `keras_way.Runner.run`."""

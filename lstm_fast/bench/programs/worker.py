@@ -75,7 +75,7 @@ class ProgramWorker:
 
         The program `small` runs first, so that what a framework loads at its first fit is not counted.
         """
-        self.do_setup("sine", small)
+        self.do_setup("step", small)
         self.runner.run(1)
         self.runner = None
         gc.collect()
