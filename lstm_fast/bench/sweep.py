@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -168,9 +169,11 @@ def run(args: argparse.Namespace) -> int:
         args.bases = parse_shapes(args.bases)
         if not args.dimensions or set(args.dimensions) - set("HBIT"):
             raise ValueError(f"sweep: expected --dimensions from H, B, I, T, received {args.dimensions!r}")
-        for path in (args.json and args.json.resolve().parent, args.pictures):
+        for path in (file and file.resolve().parent for file in (args.json, args.pictures)):
             if path is not None and not path.is_dir():
                 raise ValueError(f"sweep: expected an existing folder, received {str(path)!r}")
+        if args.pictures is not None and find_spec("matplotlib") is None:
+            raise ValueError("sweep: --pictures needs matplotlib: pip install 'lstm_fast[plot]'")
         args.values = FEW if args.quick else VALUES
         names, _ = choose_peers(args.peers)
         cpus, load = machine.choose_cpus(args.threads), machine.busy_cpus()
@@ -196,6 +199,7 @@ def run(args: argparse.Namespace) -> int:
     if args.pictures is not None:
         from .pictures import draw_sweep
 
+        args.pictures.mkdir(exist_ok=True)
         for mode in modes:
             print(draw_sweep([p for p in results if p["mode"] == mode], args.pictures / f"sweep_{mode}.png"))
     return 0
