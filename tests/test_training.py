@@ -512,19 +512,6 @@ def test_sequential_grows_and_shrinks() -> None:
     assert late.count_params() == 4 * 3 * (2 + 3 + 1) + 4
 
 
-def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    model = tutorial()
-    model.summary()
-    text = capsys.readouterr().out
-    for part in ("lstm", "(LSTM)", "(None, 6)", "216", "Total params: 223", "Non-trainable params: 0"):
-        assert part in text
-    collected: list[str] = []
-    x = Input((4, 2))
-    Model(x, Dense(1)(x)).summary(print_fn=collected.append)
-    assert any("Connected to" in line for line in collected)
-    assert len({len(line) for line in collected[1:-3]}) == 1
-
-
 def test_nan_is_reported_once_with_its_step() -> None:
     model = tutorial(optimizer="sgd")
     x, y = rows(12)

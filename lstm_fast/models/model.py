@@ -107,7 +107,7 @@ class Model(Trainer):
         """Print layers, shapes and numbers of parameters."""
         from lstm_fast.models.summary import show
 
-        show(self, line_length, print_fn)
+        show(self, line_length, positions, print_fn)
 
 
 def _tensors(op: str, what: str, value: Any) -> list[Tensor]:
