@@ -69,6 +69,12 @@ def test_twin(cell: str, options: dict[str, Any], shape: tuple[int, int, int, in
     compare(problem(cell, options, *shape, dtype), f"{cell} {shape}")
 
 
+@every_case
+def test_edge_shapes(cell: str, options: dict[str, Any], dtype: Any) -> None:
+    for shape in [(3, 0, 4, 5), (0, 3, 4, 5), (3, 4, 0, 5), (1, 1, 1, 1), (7, 2, 1, 65)]:
+        compare(problem(cell, options, *shape, dtype), f"{cell} {shape}")
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 def test_every_activation(cell: str, activation: Any, dtype: Any) -> None:
