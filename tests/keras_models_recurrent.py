@@ -145,6 +145,42 @@ CASES = {
         for name, make, shape in (
             ("gru", [lambda m: m.GRU(7)], (2,)),
             ("gru stacked", [lambda m: m.GRU(5, return_sequences=True), lambda m: m.GRU(6, use_bias=False)], (2,)),
+            ("lstm relu", [lambda m: m.LSTM(7, activation="relu")], (2,)),
+            (
+                "lstm activations",
+                [
+                    lambda m: m.LSTM(5, activation="softsign", recurrent_activation="hard_sigmoid", go_backwards=True),
+                    lambda m: m.RepeatVector(3),
+                    lambda m: m.LSTM(4, activation="elu", return_sequences=True),
+                    lambda m: m.LSTM(4, activation="softplus", recurrent_activation="tanh"),
+                ],
+                (2,),
+            ),
+            (
+                "gru before",
+                [
+                    lambda m: m.GRU(5, reset_after=False, return_sequences=True),
+                    lambda m: m.GRU(4, reset_after=False, use_bias=False, go_backwards=True),
+                ],
+                (2,),
+            ),
+            (
+                "gru activations",
+                [
+                    lambda m: m.GRU(5, activation="relu", recurrent_activation="hard_sigmoid", return_sequences=True),
+                    lambda m: m.Bidirectional(m.GRU(4, reset_after=False, activation="swish")),
+                ],
+                (2,),
+            ),
+            (
+                "simple rnn activations",
+                [
+                    lambda m: m.SimpleRNN(5, activation="selu", return_sequences=True),
+                    lambda m: m.SimpleRNN(5, activation=None, return_sequences=True),
+                    lambda m: m.SimpleRNN(6, activation="sigmoid"),
+                ],
+                (2,),
+            ),
             ("gru backwards", [lambda m: m.GRU(7, return_sequences=True, go_backwards=True)], (6, 2)),
             ("simple rnn", [lambda m: m.SimpleRNN(7)], (2,)),
             (
