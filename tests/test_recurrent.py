@@ -152,6 +152,26 @@ def test_bidirectional_states(rng: np.random.Generator) -> None:
             assert_close("forward", a, b)
 
 
+def test_stateful_layers_go_on(rng: np.random.Generator, kind: str) -> None:
+    """In parts as at once, in both directions of stacked cells too; `reset_states` of a model starts anew."""
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    layer = made(RNN([CELLS[kind](H), CELLS[kind](2)], return_sequences=True, stateful=True), rng)
+    parts = np.concatenate([layer(x[:, :2]), layer(x[:, 2:])], axis=1)
+    layer.reset_states()
+    assert np.array_equal(layer(x), parts)
+    assert [s.shape for s in layer.states] == [(B, c.units) for c in layer.cells for _ in c.state_names]
+    both = Bidirectional(LAYERS[kind](H, stateful=True))
+    model = lf.Sequential([Input(batch_shape=(B, T, I)), both])
+    first = model.predict(x)
+    again = model.predict(x)
+    want = both.forward_layer.cell
+    _, states = step_by_step(want, np.concatenate([x, x], axis=1))
+    assert_close("forward", again[:, :H], states[0])
+    model.reset_states()
+    assert np.array_equal(model.predict(x), first)
+    assert not np.array_equal(again, first)
+
+
 def test_an_own_backward_layer(rng: np.random.Generator) -> None:
     layer = made(Bidirectional(LSTM(H), backward_layer=LSTM(2, go_backwards=True, name="mine")), rng)
     x = rng.standard_normal((B, T, I)).astype("float32")
@@ -260,6 +280,7 @@ GRADIENTS: dict[str, Any] = {
     "dropout": lambda cell: RNN(
         type(cell)(H, dropout=0.3, recurrent_dropout=0.4, dtype="float64"), return_sequences=True, return_state=True
     ),
+    "activation": lambda cell: RNN(type(cell)(H, activation="softsign", dtype="float64"), return_sequences=True),
     "stack": lambda cell: RNN([cell, type(cell)(2, dtype="float64")], return_state=True),
     **{
         f"bidirectional {mode} {sequences}": lambda cell, mode=mode, sequences=sequences: Bidirectional(
