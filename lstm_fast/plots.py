@@ -1,4 +1,4 @@
-"""Pictures: a loss curve and a forecast. matplotlib is imported when one is drawn, pyplot and its state never."""
+"""Pictures: a loss curve, a forecast, gates. matplotlib is imported when one is drawn, pyplot and its state never."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Target = str | PathLike[str] | IO[bytes]
 INK, MUTED, GRID = "#1f2430", "#6b7280", "#e5e7eb"
 OBSERVED, TEST, AHEAD = "#374151", "#0f766e", "#c2410c"
 _DPI = 150
+_GATES = {"i": "i input", "f": "f forget", "o": "o output", "g": "g candidate", "c": "c cell", "h": "h output"}
 
 
 def plot_history(history: Mapping[str, Sequence[float]], file: Target | None = None, ax: Axes | None = None) -> Figure:
@@ -70,6 +71,53 @@ def plot_history(history: Mapping[str, Sequence[float]], file: Target | None = N
         panel.legend(frameon=False, labelcolor=INK)
     axes[-1].set_xlabel("epoch", color=INK)
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    if file is not None:
+        _save(figure, file)
+    return cast("Figure", figure)
+
+
+def plot_gates(layer: Any, x: Any, unit: int = 0, file: Target | None = None) -> Figure:
+    """Draw what one unit of an LSTM layer does over the steps of a sequence: its gates above, c and h below.
+
+    Args:
+        layer: a built `layers.LSTM`.
+        x: one sequence (T,I), or (1,T,I).
+        unit: which of the layer's units.
+        file: where to write a PNG; nowhere when None.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: a layer without weights or with other activations than an LSTM has, another shape, no such unit.
+    """
+    from lstm_fast.functional import lstm_gates
+    from lstm_fast.layers import LSTM
+
+    if not isinstance(layer, LSTM) or not layer.built:
+        raise ValueError("plot_gates: expected a layers.LSTM that has its weights; call it on data first")
+    if (layer.activation, layer.recurrent_activation) != ("tanh", "sigmoid"):
+        raise ValueError(f"plot_gates: {layer.label} has other activations than tanh and sigmoid; use those")
+    steps = np.asarray(x, layer.dtype)
+    steps = steps[0] if steps.ndim == 3 and len(steps) == 1 else steps
+    if steps.ndim != 2 or not 0 <= unit < layer.units:
+        raise ValueError(
+            f"plot_gates: expected x of shape (T, I) and a unit in 0..{layer.units - 1}, got {steps.shape} and {unit}"
+        )
+    gates = lstm_gates(steps, *layer.get_weights())
+    figure: Any = _figure(7.0, 5.6, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    at = np.arange(1, len(steps) + 1)
+    for panel, names in ((upper, "ifog"), (lower, "ch")):
+        _style(panel)
+        for name, colour in zip(names, (OBSERVED, TEST, AHEAD, MUTED), strict=False):
+            style = "--" if name == "g" else "-"
+            panel.plot(at, getattr(gates, name)[:, unit], style, color=colour, lw=1.6, label=_GATES[name])
+        panel.legend(frameon=False, labelcolor=INK, ncols=4, fontsize=9)
+    upper.set_ylabel(f"gates of unit {unit}", color=INK)
+    lower.set_ylabel("state", color=INK)
+    lower.set_xlabel("step", color=INK)
     if file is not None:
         _save(figure, file)
     return cast("Figure", figure)

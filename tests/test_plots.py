@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tolerances import assert_close
 
+import lstm_fast as lf
 from lstm_fast import datasets
 from lstm_fast.forecast import Options, forecast, from_array
-from lstm_fast.plots import plot_forecast, plot_history
+from lstm_fast.plots import plot_forecast, plot_gates, plot_history
 
 pytest.importorskip("matplotlib")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -81,3 +85,28 @@ def test_missing_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'lstm_fast\[plot\]'"):
         plot_history(HISTORY)
+
+
+def test_gates(tmp_path: Path, dtype: Any) -> None:
+    rng = np.random.default_rng(5)
+    layer = lf.layers.LSTM(4, dtype=dtype, return_sequences=True)
+    x = rng.standard_normal((1, 9, 3)).astype(dtype)
+    y = layer(x)
+    w_x, w_h, b = layer.get_weights()
+    gates = lf.functional.lstm_gates(x[0], w_x, w_h, b)
+    assert np.array_equal(gates.h, y[0])
+    before = np.vstack([np.zeros((1, 4), dtype), gates.c[:-1]])
+    assert_close("forward", gates.f * before + gates.i * gates.g, gates.c, "c")
+    assert_close("forward", gates.o * np.tanh(gates.c), gates.h, "h")
+    h0, c0 = rng.standard_normal((2, 1, 4)).astype(dtype)
+    batch = lf.functional.lstm_gates(x, w_x, w_h, b, h0, c0)
+    assert_close("forward", batch.f[:, 0] * c0 + batch.i[:, 0] * batch.g[:, 0], batch.c[:, 0], "first c")
+    assert_close("forward", batch.o * np.tanh(batch.c), batch.h, "h of a batch")
+    figure = plot_gates(layer, x, unit=2, file=tmp_path / "gates.png")
+    assert (tmp_path / "gates.png").read_bytes()[:4] == b"\x89PNG"
+    assert len(figure.axes) == 2
+    assert np.array_equal(figure.axes[0].lines[1].get_ydata(), gates.f[:, 2])
+    with pytest.raises(ValueError, match=r"a unit in 0..3, got \(9, 3\) and 4"):
+        plot_gates(layer, x, unit=4)
+    with pytest.raises(ValueError, match="call it on data first"):
+        plot_gates(lf.layers.LSTM(4), x)

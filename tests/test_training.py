@@ -569,6 +569,10 @@ def test_labels_out_of_range() -> None:
         model.fit(np.zeros((4, 2)), [0, 1, 2, 3])
     with pytest.raises(ValueError, match="looks one-hot; use categorical_crossentropy"):
         model.fit(np.zeros((4, 2)), np.eye(3)[[0, 1, 2, 0]])
+    single = Sequential([Input((2,)), Dense(1, activation="sigmoid")])
+    single.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"two or more classes, got \(batch, 1\); use binary_crossentropy"):
+        single.fit(np.zeros((4, 2)), [0, 1, 0, 1])
 
 
 def test_layers_that_do_not_fit() -> None:

@@ -11,6 +11,7 @@ w_h (H,GH). `<cell>` runs a layer, `<cell>_forward` also keeps a tape, which `<c
 """
 
 from lstm_fast._tape import Tape
+from lstm_fast.functional._gates import LSTMGates, lstm_gates
 from lstm_fast.functional._gru import GRUGrads, GRUOutput, gru, gru_backward, gru_forward
 from lstm_fast.functional._lstm import LSTMGrads, LSTMOutput, lstm, lstm_backward, lstm_forward
 from lstm_fast.functional._rnn import RNNGrads, RNNOutput, rnn, rnn_backward, rnn_forward
@@ -18,6 +19,7 @@ from lstm_fast.functional._rnn import RNNGrads, RNNOutput, rnn, rnn_backward, rn
 __all__ = [
     "GRUGrads",
     "GRUOutput",
+    "LSTMGates",
     "LSTMGrads",
     "LSTMOutput",
     "RNNGrads",
@@ -29,6 +31,7 @@ __all__ = [
     "lstm",
     "lstm_backward",
     "lstm_forward",
+    "lstm_gates",
     "rnn",
     "rnn_backward",
     "rnn_forward",

@@ -111,6 +111,9 @@ class SparseCategoricalCrossentropy(_CrossEntropy):
     def target(self, op: str, name: str, y: Any, prediction: tuple[int | None, ...], dtype: Dtype) -> Array:
         labels = as_array(op, name, y, np.dtype(np.int64))
         C = prediction[-1] or 0
+        if C == 1:
+            raise ValueError(f"{op}: sparse_categorical_crossentropy needs an output of two or more classes, "
+                             f"got {text_shape(prediction)}; use binary_crossentropy")  # fmt: skip
         if labels.ndim == len(prediction) and labels.shape[-1] == 1:
             labels = labels[..., 0]
         elif labels.ndim == len(prediction) and labels.shape[-1] == C:
