@@ -108,3 +108,20 @@ def test_same_bits(cell: str, dtype: Any) -> None:
         for k in (1, 4, 7):
             assert_same_bits(run(cell, p, num_threads=2, checkpoint_every=k, **places), want, f"every {k}")
         assert_same_bits(run(cell, p, checkpoint_every=5), run(cell, p), "nothing but checkpoints")
+
+
+def test_rows_filled_anew_need_another_forward() -> None:
+    p = problem("lstm", 2, 5, 3, 4, np.float32)
+    weights = _core.Weights("lstm", 3, 4, np.float32, backward=True)
+    weights.pack(p["w_x"], p["w_h"], p["b"])
+    rows = _core.Rows(2, 5)
+    sequence = _core.Sequence(weights, 2, 5, training=True, rows=rows, refill=True)
+    grads = [np.empty_like(p[n]) for n in ("x", "w_x", "w_h", "b")]
+    for mask in (np.eye(2, 5, dtype=bool), np.ones((2, 5), bool)):  # more steps than before: the tape has room for all
+        rows.fill(mask)
+        sequence.forward(p["x"], None, None, None, None, None)
+        sequence.backward(p["x"], p["dy"], None, None, *grads, None, None, None, None)
+    sequence.forward(p["x"], None, None, None, None, None)
+    rows.fill(np.eye(2, 5, dtype=bool))
+    with pytest.raises(ValueError, match="filled anew since forward"):
+        sequence.backward(p["x"], p["dy"], None, None, *grads, None, None, None, None)

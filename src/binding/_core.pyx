@@ -452,7 +452,7 @@ cdef class Sequence:
     cdef Rows rows
     cdef void *own_h
     cdef void *own_c
-    cdef int64_t requested_threads, memory_nbytes, tape_rows
+    cdef int64_t requested_threads, memory_nbytes, tape_rows, recorded_rows
     cdef bint busy, recorded
     cdef readonly int64_t state_nbytes, scratch_nbytes
 
@@ -572,6 +572,7 @@ cdef class Sequence:
         self.busy = False
         if status == LF_INTERRUPTED:
             raise_pending()
+        self.recorded_rows = 0 if self.rows is None else self.rows.filled
         self.recorded = a.training
 
     def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None):
@@ -579,6 +580,8 @@ cdef class Sequence:
         self.enter()
         if not self.recorded:
             raise ValueError("_core.Sequence.backward: needs a forward with training=True before each call")
+        if self.rows is not None and self.rows.filled != self.recorded_rows:
+            raise ValueError("_core.Sequence.backward: its rows were filled anew since forward")
         cdef lf_sequence *a = &self.a
         cdef int dtype = self.weights.w.dtype
         cdef int64_t B = a.B, I = self.weights.w.I, H = self.weights.w.H, G = self.weights.shape.columns

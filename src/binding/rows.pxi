@@ -8,6 +8,7 @@ cdef class Rows:
     [offsets[b], offsets[b+1]). Without masks, resets and offsets the kernels need the lengths alone.
     """
     cdef readonly int64_t B, T, total  # total: steps of all rows
+    cdef int64_t filled                # how often
     cdef readonly bint reverse, packed
     cdef bint tables                   # whether position, ..., reset are filled
     cdef bint has_reset, allocated
@@ -25,7 +26,7 @@ cdef class Rows:
             own = np.array(offsets, dtype=np.int64, order="C")
             if lengths is not None or own.shape != (B + 1,) or own[0] != 0 or (np.diff(own) < 0).any() or (np.diff(own) > T).any():
                 raise ValueError(f"_core.Rows: expected {B + 1} ascending offsets from 0 and rows of at most {T} steps, got {offsets!r}")
-            self.begin, self.end, self.index = own[:-1].copy(), own[1:].copy(), own[:-1].copy()
+            self.begin, self.end, self.index = own[:B].copy(), own[1 : B + 1].copy(), own[:B].copy()
         else:
             own = np.full(B, T, np.int64) if lengths is None else np.array(lengths, dtype=np.int64, order="C")
             if own.shape != (B,) or (own.size and (own.min() < 0 or own.max() > T)):
@@ -47,6 +48,7 @@ cdef class Rows:
         cdef cnp.uint8_t pending
         cdef const cnp.uint8_t *m = flags_of(mask, self.places, "mask")
         cdef const cnp.uint8_t *z = flags_of(reset, self.places, "reset")
+        self.filled += 1
         self.has_reset = z != NULL
         self.tables = self.packed or m != NULL or z != NULL
         self.total = 0

@@ -43,6 +43,7 @@ template <class V, class Cell> struct Backward {
     void step(int64_t s, int64_t begin, int64_t end, bool recurrent) const {
         const int64_t H = v.H, first = v.block_begin;
         // use(z, part of dh that does not come through w_h, vector, lanes) for each vector of a tile
+        const bool repeats = v.a.dy.data && v.a.position;
         const auto direct = [&](int64_t p0, int rows, int64_t block, int vectors, T *z, auto use) {
             for (int r = 0; r < rows; ++r) {
                 const int64_t rank = v.rank(begin + p0 + r), b = v.row(rank);
@@ -52,7 +53,7 @@ template <class V, class Cell> struct Backward {
                     with_lanes<V>(first + block + j, H, [&](auto lanes) {
                         const int64_t unit = (first + block + j) * V::N;
                         V sum = lanes.load(dy + unit) + lanes.load(last + unit);
-                        if (v.a.dy.data) v.for_repeats(b, s, [&](int64_t t) { sum = sum + lanes.load(View::at(v.a.dy, b, t) + unit); });
+                        if (repeats) v.for_repeats(b, s, [&](int64_t t) { sum = sum + lanes.load(View::at(v.a.dy, b, t) + unit); });
                         use(z, sum, b, unit, lanes);
                     });
             }
