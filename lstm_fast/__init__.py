@@ -44,7 +44,7 @@ _MODULES = frozenset(
 _NAMES = {
     name: module
     for module, names in {
-        "lstm_fast.functional": "LSTMGrads LSTMOutput lstm lstm_backward lstm_forward "
+        "lstm_fast.functional": "LSTMGates LSTMGrads LSTMOutput lstm lstm_backward lstm_forward lstm_gates "
         "GRUGrads GRUOutput gru gru_backward gru_forward RNNGrads RNNOutput rnn rnn_backward rnn_forward",
         "lstm_fast._threads": "get_num_threads set_num_threads threads",
         "lstm_fast.streaming": "Stream",
@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from lstm_fast.functional import (
         GRUGrads,
         GRUOutput,
+        LSTMGates,
         LSTMGrads,
         LSTMOutput,
         RNNGrads,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
         lstm,
         lstm_backward,
         lstm_forward,
+        lstm_gates,
         rnn,
         rnn_backward,
         rnn_forward,
@@ -96,6 +98,7 @@ __all__ = [
     "GRUGrads",
     "GRUOutput",
     "Input",
+    "LSTMGates",
     "LSTMGrads",
     "LSTMOutput",
     "Layer",
@@ -119,6 +122,7 @@ __all__ = [
     "lstm",
     "lstm_backward",
     "lstm_forward",
+    "lstm_gates",
     "metrics",
     "models",
     "optimizers",
