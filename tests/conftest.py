@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,10 @@ TESTS = Path(__file__).parent
 # The checkout's lstm_fast/ has no compiled core: the tests mean the installed package, also under `python -m pytest`.
 sys.path[:] = [p for p in sys.path if Path(p).resolve() != TESTS.parent]
 sys.path.insert(0, str(TESTS))  # problems.py, tolerances.py
+
+# A shell starts background jobs with SIGINT ignored, and children inherit that: the tests of Ctrl-C would wait in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
