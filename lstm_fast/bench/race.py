@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import machine
 from .cases import Case
 from .peers import OURS, runs
 from .remote import PeerError, Remote
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 PAUSE = 0.005  # seconds between blocks, so that the last rival's pool has stopped spinning
 
@@ -38,17 +41,17 @@ class Timing:
         return max(self.errors.values(), default=float("nan"))
 
 
-class Race:
-    """The workers of one run; use as a context manager."""
+class Workers:
+    """The workers of one run, one per rival; use as a context manager."""
 
-    def __init__(self, peers: Iterable[str], threads: int, cpus: list[int]) -> None:
-        self.peers = list(peers)
+    def __init__(self, rivals: Iterable[str], threads: int, cpus: list[int]) -> None:
+        self.rivals = list(rivals)
         self.threads, self.cpus = threads, cpus
         self.versions: dict[str, str] = {}
         self._remotes: dict[str, Remote] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="lstm_fast_bench_")
 
-    def __enter__(self) -> Race:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,25 +59,49 @@ class Race:
             remote.close()
         self._folder.cleanup()
 
-    def remote(self, peer: str) -> Remote:
-        """The running worker of `peer`, started anew when it has never run or has ended."""
-        present = self._remotes.get(peer)
+    def new(self, rival: str) -> Remote:
+        """A fresh worker of `rival`."""
+        return Remote(rival, self.threads, self.cpus)
+
+    def remote(self, rival: str) -> Remote:
+        """The running worker of `rival`, started anew when it has never run or has ended."""
+        present = self._remotes.get(rival)
         if present is None or not present.alive:
-            self._remotes[peer] = Remote(peer, self.threads, self.cpus)
-            self.versions[peer] = self._remotes[peer].version
-        return self._remotes[peer]
+            self._remotes[rival] = self.new(rival)
+            self.versions[rival] = self._remotes[rival].version
+        return self._remotes[rival]
 
     def start(self) -> list[str]:
         """Start every worker; one line for each that cannot and leaves the race. Ours stays in: its failure shows."""
         broken: list[str] = []
-        for peer in list(self.peers):
+        for rival in list(self.rivals):
             try:
-                self.remote(peer)
+                self.remote(rival)
             except PeerError as error:
-                broken.append(f"{peer}: {error}")
-                if peer != OURS:
-                    self.peers.remove(peer)
+                broken.append(f"{rival}: {error}")
+                if rival != OURS:
+                    self.rivals.remove(rival)
         return broken
+
+    def alternate(self, timings: dict[str, Timing], blocks: int, seconds: float) -> None:
+        """Time `blocks` rounds of one block for each rival without a note."""
+        racing = [rival for rival, timing in timings.items() if not timing.note]
+        for round_ in range(blocks):
+            shift = round_ % max(len(racing), 1)  # nobody always runs behind the same rival
+            for rival in racing[shift:] + racing[:shift]:
+                time.sleep(PAUSE)
+                if not timings[rival].note:
+                    self._block(rival, timings[rival], seconds)
+
+    def _block(self, rival: str, timing: Timing, seconds: float) -> None:
+        try:
+            timing.blocks_ms.append(1e3 * self._remotes[rival].ask("block", seconds=seconds)["seconds"])
+        except PeerError as error:
+            timing.note, timing.blocks_ms = str(error), []
+
+
+class Race(Workers):
+    """Layers against each other, in one case at a time."""
 
     def case(self, case: Case, blocks: int, seconds: float) -> dict[str, Timing]:
         """Time every rival in `case`: compared with the reference first, then `blocks` rounds of one block each."""
@@ -82,14 +109,8 @@ class Race:
         reference = self.remote("reference")
         reference.ask("setup", case=case.as_dict())
         reference.ask("save", path=expected)
-        timings = {peer: self._prepare(peer, case, expected) for peer in self.peers if runs(peer, case.mode)}
-        racing = [peer for peer, timing in timings.items() if not timing.note]
-        for round_ in range(blocks):
-            shift = round_ % max(len(racing), 1)  # nobody always runs behind the same rival
-            for peer in racing[shift:] + racing[:shift]:
-                time.sleep(PAUSE)
-                if not timings[peer].note:
-                    self._block(peer, timings[peer], seconds)
+        timings = {peer: self._prepare(peer, case, expected) for peer in self.rivals if runs(peer, case.mode)}
+        self.alternate(timings, blocks, seconds)
         return timings
 
     def _prepare(self, peer: str, case: Case, expected: str) -> Timing:
@@ -104,18 +125,12 @@ class Race:
         worst = ", ".join(f"{name} (error {errors[name]:.0e})" for name in wrong)
         return Timing(errors=errors, note=f"excluded: disagrees in {worst}" if wrong else "")
 
-    def _block(self, peer: str, timing: Timing, seconds: float) -> None:
-        try:
-            timing.blocks_ms.append(1e3 * self._remotes[peer].ask("block", seconds=seconds)["seconds"])
-        except PeerError as error:
-            timing.note, timing.blocks_ms = str(error), []
-
     def memory(self, case: Case) -> dict[str, Any]:
         """Peak MiB of a step by peer, each in a fresh process; a text where there is none."""
         peaks: dict[str, Any] = {}
-        for peer in (peer for peer in self.peers if runs(peer, case.mode)):
+        for peer in (peer for peer in self.rivals if runs(peer, case.mode)):
             try:
-                fresh = Remote(peer, self.threads, self.cpus)
+                fresh = self.new(peer)
                 try:
                     peaks[peer] = fresh.ask("memory", case=case.as_dict())
                 finally:
