@@ -73,7 +73,7 @@ class Stream:
             self.run = self._cores[0].run  # type: ignore[method-assign]
 
     def _core(self, cell: Cell, B: int) -> Any:
-        h, c, *_ = (*(np.zeros((B, cell.units), self.dtype) for _ in cell.state_names), None)
+        h, c, *_ = (*cell.get_initial_state(B), None)
         return _core.Stream(cell.packed(), h, c, self._convert if self._single else None, self._threads)
 
     # running

@@ -281,6 +281,7 @@ GRADIENTS: dict[str, Any] = {
         type(cell)(H, dropout=0.3, recurrent_dropout=0.4, dtype="float64"), return_sequences=True, return_state=True
     ),
     "activation": lambda cell: RNN(type(cell)(H, activation="softsign", dtype="float64"), return_sequences=True),
+    "clip and checkpoints": lambda cell: RNN(type(cell)(H, clip=0.8, dtype="float64"), checkpoint_every=4),
     "stack": lambda cell: RNN([cell, type(cell)(2, dtype="float64")], return_state=True),
     **{
         f"bidirectional {mode} {sequences}": lambda cell, mode=mode, sequences=sequences: Bidirectional(

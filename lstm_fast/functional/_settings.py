@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from lstm_fast import _check, _core
@@ -62,7 +63,7 @@ def bound(op: str, name: str, value: Any) -> float:
     """A positive bound; 0 for None."""
     if value is None:
         return 0.0
-    number = float(value)
+    number = float(value) if isinstance(value, (int, float, np.number)) else 0.0
     if not 0 < number < float("inf"):
         raise ValueError(f"{op}: expected {name} > 0 and finite, got {value!r}; use None for no bound")
     return number

@@ -80,7 +80,7 @@ class Bidirectional(Layer):
             a, b = getattr(first, name), getattr(second, name)
             if a != b:
                 raise ValueError(f"{self.label}: expected the same {name} in both layers, got {a} and {b}")
-        a, b = first.cells[-1].units, second.cells[-1].units
+        a, b = first.cells[-1].output_size, second.cells[-1].output_size
         if self.merge_mode in ("sum", "mul", "ave") and a != b:
             raise ValueError(f"{self.label}: merge_mode={self.merge_mode!r} needs equal units, got {a} and {b}")
 

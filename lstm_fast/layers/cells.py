@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstm_fast import _core, activations, constraints, initializers, regularizers
+from lstm_fast.layers import extensions
 from lstm_fast.layers.base import Layer
+from lstm_fast.layers.extensions import SETTINGS, WEIGHTS
 from lstm_fast.layers.recurrent_op import RecurrentOp
 from lstm_fast.layers.run import Run
 from lstm_fast.layers.symbolic import Shape, is_symbolic
@@ -41,6 +43,7 @@ class Cell(Layer):
     use_bias: bool
     dropout: float
     recurrent_dropout: float
+    zoneout: list[float] | None = None  # rates of h and c
     kernel: Parameter
     recurrent_kernel: Parameter
     bias: Parameter | None
@@ -54,20 +57,22 @@ class Cell(Layer):
         self.argument_names = [name for name in given if name not in (*UNNAMED, "host")]
         for name in self.argument_names:
             setattr(self, name, self._settled(name, given[name]))
-        known = _core.activations()
-        for name in self.kernel_settings:
-            value = getattr(self, name)
-            if name.endswith("activation"):
-                self._refuse(value not in known, f"{name}={value!r}", " or ".join(map(repr, known)))
-        self.rng = new_generator(given["seed"]) if self.dropout or self.recurrent_dropout else None
+        self.active = [name for name in SETTINGS if name in given and getattr(self, name) != SETTINGS[name].off]
+        for pair in extensions.CONTRADICTIONS:
+            if set(pair) <= set(self.active):
+                raise ValueError(f"{self.label}: {' and '.join(pair)} contradict each other; pass one of them")
+        draws = self.dropout or self.recurrent_dropout or self.zoneout
+        self.rng = new_generator(given["seed"]) if draws else None
 
     def _settled(self, name: str, value: Any) -> Any:
         """An argument in the form in which it is kept."""
         module = MODULES.get(name.rpartition("_")[2])
         if module is not None:
             return module.get(value)
+        if name in SETTINGS:
+            return SETTINGS[name].checked(self.label, name, value)
         if name.endswith("activation"):
-            return activations.get(value)
+            return self._activation(name, value)
         if name == "units":
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise ValueError(f"{self.label}: expected units as an integer >= 1, got {value!r}")
@@ -78,17 +83,28 @@ class Cell(Layer):
             return float(value)
         return value if name == "seed" else bool(value)
 
-    def _refuse(self, condition: bool, what: str, supported: str) -> None:
-        if condition:
-            raise ValueError(f"{self.label}: {what} is not supported yet; supported is {supported}")
+    def _activation(self, name: str, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return extensions.activation(self.label, name, value)
+        known, value = _core.activations(), activations.get(value)
+        if value not in known:
+            supported = " or ".join(map(repr, known))
+            raise ValueError(f"{self.label}: {name}={value!r} is not supported yet; supported is {supported}")
+        return value
 
     @property
     def label(self) -> str:
         return super().label if self.host is None else self.host.label
 
     @property
+    def state_sizes(self) -> list[int]:
+        """The features of each state."""
+        return [self.units] * len(self.state_names)
+
+    @property
     def state_size(self) -> Any:
-        return self.units if len(self.state_names) == 1 else [self.units] * len(self.state_names)
+        sizes = self.state_sizes
+        return sizes[0] if len(sizes) == 1 else sizes
 
     @property
     def output_size(self) -> int:
@@ -96,7 +112,7 @@ class Cell(Layer):
 
     def get_initial_state(self, batch_size: int) -> list[Array]:
         """Zeros (B,H) for each state."""
-        return [np.zeros((batch_size, self.units), self.dtype) for _ in self.state_names]
+        return [np.zeros((batch_size, n), self.dtype) for n in self.state_sizes]
 
     # weights
 
@@ -107,6 +123,11 @@ class Cell(Layer):
         self.kernel = self._add("kernel", "kernel", (I, G * H))
         self.recurrent_kernel = self._add("recurrent", "recurrent_kernel", (H, G * H))
         self.bias = self._add("bias", "bias", self.bias_shape()) if self.use_bias else None
+        owner = self.host or self
+        self.extras = {name: owner.add_weight(name, extra.shape(H), extra.initializer)
+                       for name, extra in WEIGHTS.items() if extra.setting in self.active}  # fmt: skip
+        for name, p in self.extras.items():
+            setattr(self, name, p)
         self.built = True
 
     def _add(self, part: str, name: str, shape: tuple[int, ...]) -> Parameter:
@@ -125,18 +146,25 @@ class Cell(Layer):
         return np.array(getattr(self, "bias_initializer")(shape, dtype))  # noqa: B009
 
     def parameters(self) -> list[Parameter]:
-        return [p for p in (self.kernel, self.recurrent_kernel, self.bias) if p is not None]
+        return [p for p in (self.kernel, self.recurrent_kernel, self.bias, *self.extras.values()) if p is not None]
+
+    def extra_gradients(self) -> dict[str, Array]:
+        """Where backward leaves the gradients of the weights after the bias, as it calls them."""
+        return {WEIGHTS[name].gradient: p.grad for name, p in self.extras.items()}
 
     # kernels
 
     def native(self, I: int, backward: bool = False, input_grad: bool = True) -> Any:
         """Room for the weights as the kernels read them."""
         settings = {name: getattr(self, name) for name in self.kernel_settings}
+        for name in self.active:
+            settings |= SETTINGS[name].kernel(getattr(self, name))
         return _core.Weights(self.kind, I, self.units, self.dtype, backward, input_grad, **settings)
 
     def pack(self, weights: Any) -> None:
         bias = self.bias
-        weights.pack(self.kernel.array, self.recurrent_kernel.array, None if bias is None else bias.array)
+        more = {WEIGHTS[name].pack: p.array for name, p in self.extras.items()}
+        weights.pack(self.kernel.array, self.recurrent_kernel.array, None if bias is None else bias.array, **more)
 
     def packed(self) -> Any:
         """The weights as the kernels read them, for inference: a new object after each change, never one repacked."""
@@ -154,6 +182,11 @@ class Cell(Layer):
         np.multiply(scale >= rate, 1.0 / (1.0 - rate), out=scale)
         return scale
 
+    def draw_seed(self) -> int:
+        """Of a drawn zoneout."""
+        assert self.rng is not None
+        return int(self.rng.integers(2**63))
+
     # one step
 
     def output_shapes(self, *shapes: Shape) -> list[Shape]:
@@ -163,18 +196,16 @@ class Cell(Layer):
                              f"got shapes {', '.join(map(str, shapes))}")  # fmt: skip
         self.check_features(x)
         self.check_states(x[0], states)
-        return [(x[0], self.units)] * (1 + len(states))
+        return [(x[0], n) for n in (self.output_size, *self.state_sizes)]
 
     def check_features(self, x: Shape) -> None:
         if self.built and x[-1] != self.kernel.shape[0]:
             raise ValueError(f"{self.label}: expected {self.kernel.shape[0]} features, got inputs of shape {x}")
 
     def check_states(self, B: int | None, states: Sequence[Shape]) -> None:
-        for name, state in zip(self.state_names, states, strict=True):
-            if len(state) != 2 or state[1] != self.units or (None not in (state[0], B) and state[0] != B):
-                raise ValueError(
-                    f"{self.label}: expected initial state {name} of shape {(B, self.units)}, got {tuple(state)}"
-                )
+        for name, n, state in zip(self.state_names, self.state_sizes, states, strict=True):
+            if len(state) != 2 or state[1] != n or (None not in (state[0], B) and state[0] != B):
+                raise ValueError(f"{self.label}: expected initial state {name} of shape {(B, n)}, got {tuple(state)}")
 
     def add_ops(self, plan: Plan, inputs: list[Value], **arguments: Any) -> list[Value]:
         x = inputs[0]
@@ -197,9 +228,11 @@ class Cell(Layer):
         return {**super().get_config(), **self.arguments()}
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments of its kind, as JSON can hold them."""
+        """The arguments of its kind, as JSON can hold them; of those beyond Keras the ones in use."""
         out = {}
         for name in self.argument_names:
+            if name in SETTINGS and name not in self.active:
+                continue
             module = MODULES.get(name.rpartition("_")[2])
             value = getattr(self, name)
             out[name] = value if module is None else module.serialize(value)

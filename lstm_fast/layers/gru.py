@@ -53,6 +53,8 @@ class GRUCell(Cell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
+        *,
+        clip: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(locals(), **kwargs)
@@ -75,7 +77,9 @@ class GRU(Recurrent):
         dropout: while training, features of x are 0 with this probability, the same at all steps of a row.
         recurrent_dropout: the same for h in the product with w_h (one mask for all gates).
         reset_after: r after the product with w_h, as above; False: n = tanh(x w_xn + b_n + (r*h) w_hn).
-        others: as in Keras 3. What is not implemented yet raises ValueError.
+        others of Keras 3: as there. What is not implemented yet raises ValueError.
+        clip: bound of the arguments of the activations. An activation is a name, or (name, alpha, beta).
+        checkpoint_every: as in `RNN`.
 
     Called as `layer(x, initial_state=h0, mask=mask)`. Weights, as `get_weights` orders them: kernel (I,3H),
     recurrent_kernel (H,3H), bias (2,3H), of x and of h; (3H) without `reset_after`. Columns z r n.
@@ -121,6 +125,9 @@ class GRU(Recurrent):
         unroll: bool = False,
         reset_after: bool = True,
         use_cudnn: Any = "auto",
+        *,
+        clip: float | None = None,
+        checkpoint_every: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(locals(), kwargs)

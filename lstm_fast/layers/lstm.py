@@ -55,6 +55,13 @@ class LSTMCell(Cell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
+        *,
+        peepholes: bool = False,
+        input_forget: bool = False,
+        clip: float | None = None,
+        cell_clip: float | None = None,
+        zoneout: Any = None,
+        output_activation: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(locals(), **kwargs)
@@ -80,16 +87,24 @@ class LSTM(Recurrent):
         unit_forget_bias: the bias of f starts at 1.
         dropout: while training, features of x are 0 with this probability, the same at all steps of a row.
         recurrent_dropout: the same for h in the product with w_h (one mask for all gates).
-        others: as in Keras 3. What is not implemented yet raises ValueError.
+        others of Keras 3: as there. What is not implemented yet raises ValueError.
+        peepholes: i and f also see p*c, o sees p*c', with a weight p that starts at 0.
+        input_forget: f = 1 - i; the columns of f are without effect.
+        clip, cell_clip: bounds of the gates' arguments, and of c'.
+        zoneout: a rate in [0, 1), or those of h and of c: while training each unit keeps its old state with this
+            probability; afterwards that part of it. Not together with peepholes.
+        output_activation: of c' alone; None: activation. An activation is a name, or (name, alpha, beta).
+        checkpoint_every: as in `RNN`.
 
     Called as `layer(x, initial_state=[h0, c0], mask=mask)`. Weights, as `get_weights` orders them: kernel (I,4H),
-    recurrent_kernel (H,4H), bias (4H), columns i f g o.
+    recurrent_kernel (H,4H), bias (4H), columns i f g o; with peepholes peephole (3H), i f o.
 
     Raises:
         ValueError: inputs that are not (B,T,I), another I than at the first call, an unknown or unsupported option.
 
     Source:
-        Hochreiter & Schmidhuber 1997; Gers et al. 2000.
+        Hochreiter & Schmidhuber 1997; Gers et al. 2000. Peepholes: Gers & Schmidhuber 2000; coupled gates: Greff et al.
+        2015; zoneout: Krueger et al. 2016.
 
     Example:
         >>> import numpy as np
@@ -126,6 +141,14 @@ class LSTM(Recurrent):
         stateful: bool = False,
         unroll: bool = False,
         use_cudnn: Any = "auto",
+        *,
+        peepholes: bool = False,
+        input_forget: bool = False,
+        clip: float | None = None,
+        cell_clip: float | None = None,
+        zoneout: Any = None,
+        output_activation: Any = None,
+        checkpoint_every: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(locals(), kwargs)

@@ -29,7 +29,7 @@ class RecurrentOp(Op):
         self.step = slice(None, None, -1) if flip else slice(None)
         self.y: Array | None = None
         if sequences:
-            y = _core.empty((*run.size, run.cell.units), plan.dtype)
+            y = _core.empty((*run.size, run.cell.output_size), plan.dtype)
             self.y = y[:, self.step]
             outputs = [Value(y, x.mask)]
         else:  # with `states`, two outputs are one array: each has its own gradient
@@ -69,7 +69,7 @@ class BidirectionalOp(Op):
     ) -> None:
         self.runs, self.sequences, self.states, self.concat = tuple(runs), sequences, states, concat
         self.step = slice(None, None, -1) if flip else slice(None)
-        widths = [run.cell.units for run in runs]
+        widths = [run.cell.output_size for run in runs]
         self.features = [slice(0, widths[0]), slice(widths[0], sum(widths))]
         lead = runs[0].size if sequences else runs[0].size[:1]
         if concat:

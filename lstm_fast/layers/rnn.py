@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lstm_fast import _core
+from lstm_fast import _check, _core
 from lstm_fast.layers.base import REGISTRY, Layer
 from lstm_fast.layers.cells import UNNAMED, Cell
 from lstm_fast.layers.recurrent_op import RecurrentOp
-from lstm_fast.layers.run import Run
+from lstm_fast.layers.run import Run, pair
 from lstm_fast.layers.stacked_cells import StackedRNNCells
 from lstm_fast.layers.symbolic import Shape, is_symbolic
 from lstm_fast.training.parameters import Array
@@ -36,6 +36,8 @@ class RNN(Layer):
         stateful: row k of a batch starts with the last state of row k of the batch before.
         unroll: without meaning here.
         zero_output_for_mask: outputs of masked steps are zero; otherwise they repeat the output before them.
+        checkpoint_every: k: while training only the state of every k-th step is kept, and backward computes the rest
+            again: memory falls about k-fold, a step takes about a third longer, no bit changes. None: all is kept.
 
     A step that `mask` (B,T) marks False leaves the state as it is.
 
@@ -68,6 +70,8 @@ class RNN(Layer):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
+        *,
+        checkpoint_every: int | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(cell, list | tuple):
@@ -87,6 +91,8 @@ class RNN(Layer):
         super().__init__(**{"activity_regularizer": given.get("activity_regularizer"), **kwargs})
         for name in SEQUENCE:
             setattr(self, name, bool(given[name]))
+        every = given["checkpoint_every"]
+        self.checkpoint_every = None if every is None else _check.checkpoint_every(self.label, every)
         self.states: list[Array] | None = None  # (B,H) each, of the last batch, when stateful
 
     def __getattr__(self, name: str) -> Any:
@@ -127,9 +133,9 @@ class RNN(Layer):
             self._check_initial(x[0], shapes[1:])
         if self.stateful and x[0] is None:
             raise ValueError(f"{self.label}: stateful=True needs a fixed batch size; use Input(batch_shape=(B, T, I))")
-        H = cells[-1].units
+        H = cells[-1].output_size
         y: Shape = (x[0], x[1], H) if self.return_sequences else (x[0], H)
-        states: list[Shape] = [(x[0], cell.units) for cell in cells for _ in cell.state_names]
+        states: list[Shape] = [(x[0], n) for cell in cells for n in cell.state_sizes]
         return [y, *states] if self.return_state else [y]
 
     def _check_initial(self, B: int | None, states: Sequence[Shape]) -> None:
@@ -157,7 +163,8 @@ class RNN(Layer):
             n = len(cell.state_names)
             memory = partial(self._memory, x.shape[0], slice(at, at + n)) if self.stateful and not initial else None
             run = Run(cell, plan, x, states[at : at + n], reverse=self.go_backwards,
-                      zero_output=self.zero_output_for_mask and self.return_sequences, memory=memory)  # fmt: skip
+                      zero_output=self.zero_output_for_mask and self.return_sequences, memory=memory,
+                      checkpoint_every=self.checkpoint_every)  # fmt: skip
             at += n
             if k < len(cells) - 1:
                 op = RecurrentOp(plan, x, run, sequences=True, states=True)
@@ -216,7 +223,12 @@ class RNN(Layer):
 
     def get_config(self) -> dict[str, Any]:
         inner = {"class_name": type(self.cell).__name__, "config": self.cell.get_config()}
-        return {**super().get_config(), "cell": inner, **{name: getattr(self, name) for name in SEQUENCE}}
+        return {**super().get_config(), "cell": inner, **self.sequence_config()}
+
+    def sequence_config(self) -> dict[str, Any]:
+        """The arguments that are no cell's; of those beyond Keras the ones in use."""
+        more = {} if self.checkpoint_every is None else {"checkpoint_every": self.checkpoint_every}
+        return {**{name: getattr(self, name) for name in SEQUENCE}, **more}
 
     @classmethod
     def from_config(cls, settings: dict[str, Any]) -> Layer:
@@ -232,7 +244,7 @@ class Recurrent(RNN):
 
     def __init__(self, given: dict[str, Any], kwargs: dict[str, Any]) -> None:
         self._start(given, kwargs)
-        own = (*UNNAMED, *SEQUENCE, *HINTS, "activity_regularizer")
+        own = (*UNNAMED, *SEQUENCE, *HINTS, "activity_regularizer", "checkpoint_every")
         self.cell = self.cell_class(host=self, **{k: v for k, v in given.items() if k not in own})
 
     def inner_layers(self) -> list[Layer]:
@@ -255,8 +267,7 @@ class Recurrent(RNN):
         return result
 
     def get_config(self) -> dict[str, Any]:
-        sequence = {name: getattr(self, name) for name in SEQUENCE}
-        return {**Layer.get_config(self), **self.cell.arguments(), **sequence}
+        return {**Layer.get_config(self), **self.cell.arguments(), **self.sequence_config()}
 
     @classmethod
     def from_config(cls, settings: dict[str, Any]) -> Layer:
@@ -271,9 +282,9 @@ class FastCall:
     def __init__(self, layer: Recurrent, x: Array) -> None:
         B, T, _ = self.shape = x.shape
         self.cell, self.dtype, self.sequences = layer.cell, x.dtype, layer.return_sequences
-        self.size = (B, T, layer.cell.units) if self.sequences else (B, layer.cell.units)
-        self.h = np.empty((B, layer.cell.units), x.dtype)
-        self.c = np.empty_like(self.h) if len(layer.cell.state_names) == 2 else None
+        n = layer.cell.output_size
+        self.size = (B, T, n) if self.sequences else (B, n)
+        self.h, self.c = pair([np.empty((B, n), x.dtype) for n in layer.cell.state_sizes])
         self.run = _core.Sequence(layer.cell.packed(), B, T).forward
 
     def __call__(self, x: Array) -> Array:

@@ -29,6 +29,7 @@ class Run:
         reverse: read the steps from the last to the first; outputs stay beside their inputs.
         zero_output: outputs of masked steps are zero instead of those of the step read before.
         memory: gives the arrays (B,H) that a stateful layer keeps from batch to batch.
+        checkpoint_every: keep only the state of every so many steps for backward; None: everything.
     """
 
     def __init__(
@@ -41,13 +42,15 @@ class Run:
         reverse: bool = False,
         zero_output: bool = False,
         memory: Callable[[], list[Array]] | None = None,
+        checkpoint_every: int | None = None,
     ) -> None:
         B, T, I = x.shape
         self.cell, self.x, self.initial, self.memory = cell, x, tuple(initial), memory
         self.reverse, self.zero_output, self.size = reverse, zero_output, (B, T)
+        self.checkpoint_every = checkpoint_every or 0
         self.parameters = cell.parameters()
         self.learns = plan.asks_gradient([x, *initial], self.parameters)
-        self.last = [np.empty((B, cell.units), plan.dtype) for _ in cell.state_names]  # the state after the last step
+        self.last = [np.empty((B, n), plan.dtype) for n in cell.state_sizes]  # the state after the last step
         self.start = [np.zeros_like(a) for a in self.last] if memory is not None else []
         self.h, self.c = pair(self.last)
         self.first = pair(self.start)
@@ -58,12 +61,13 @@ class Run:
         self.db: Any = cell.bias_room() if cell.bias is None else None  # the kernel wants a place for db
         drops, fades = (plan.training and 0 < rate < 1 for rate in (cell.dropout, cell.recurrent_dropout))
         self.x_scale = np.empty((B, 1, I), plan.dtype) if drops else None
-        self.h_scale = np.empty((B, cell.units), plan.dtype) if fades else None
+        self.h_scale = np.empty((B, cell.state_sizes[0]), plan.dtype) if fades else None
         self.dropped = np.empty(x.shape, plan.dtype) if drops else None  # x * x_scale
+        self.zones = plan.training and cell.zoneout is not None
 
     def _sequence(self, **rows: Any) -> Any:
         return _core.Sequence(self.weights, *self.size, training=self.learns, reverse=self.reverse,
-                              num_threads=self.threads, **rows)  # fmt: skip
+                              num_threads=self.threads, checkpoint_every=self.checkpoint_every, **rows)  # fmt: skip
 
     @property
     def work(self) -> int:
@@ -96,7 +100,8 @@ class Run:
         h0, c0 = pair([v.array for v in self.initial]) if self.initial else self.first
         holes = self._holes()
         self.ran = self.sequence if holes is None else self._masked_sequence()
-        self.ran.forward(x, h0, c0, y, self.h, self.c, self.weights, self.h_scale)
+        seed = cell.draw_seed() if self.zones else None
+        self.ran.forward(x, h0, c0, y, self.h, self.c, self.weights, self.h_scale, zoneout_seed=seed)
         if holes is not None and y is not None and self.zero_output:
             y[holes] = 0
         if self.memory is not None:
@@ -128,7 +133,8 @@ class Run:
         h0, c0 = pair([v.array for v in self.initial]) if self.initial else self.first
         dw_x, dw_h = cell.kernel.grad, cell.recurrent_kernel.grad
         db = self.db if cell.bias is None else cell.bias.grad
-        self.ran.backward(x, dy, *dlast, dx, dw_x, dw_h, db, *dfirst, h0, c0, accumulate, self.h_scale)
+        more = cell.extra_gradients()
+        self.ran.backward(x, dy, *dlast, dx, dw_x, dw_h, db, *dfirst, h0, c0, accumulate, self.h_scale, **more)
         if dx is not None and self.x_scale is not None:
             dx *= self.x_scale
 

@@ -47,6 +47,8 @@ class SimpleRNNCell(Cell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
+        *,
+        clip: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(locals(), **kwargs)
@@ -65,7 +67,9 @@ class SimpleRNN(Recurrent):
         stateful: row k of a batch starts with the last state of row k of the batch before.
         dropout: while training, features of x are 0 with this probability, the same at all steps of a row.
         recurrent_dropout: the same for h in the product with w_h.
-        others: as in Keras 3. What is not implemented yet raises ValueError.
+        others of Keras 3: as there. What is not implemented yet raises ValueError.
+        clip: bound of the arguments of the activations. An activation is a name, or (name, alpha, beta).
+        checkpoint_every: as in `RNN`.
 
     Called as `layer(x, initial_state=h0, mask=mask)`. Weights, as `get_weights` orders them: kernel (I,H),
     recurrent_kernel (H,H), bias (H).
@@ -108,6 +112,9 @@ class SimpleRNN(Recurrent):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
+        *,
+        clip: float | None = None,
+        checkpoint_every: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(locals(), kwargs)

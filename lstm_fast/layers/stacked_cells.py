@@ -49,7 +49,7 @@ class StackedRNNCells(Layer):
 
     @property
     def output_size(self) -> int:
-        return self.cells[-1].units
+        return self.cells[-1].output_size
 
     def get_initial_state(self, batch_size: int) -> list[list[Array]]:
         """Zeros (B,H) for each state of each cell."""
@@ -59,7 +59,7 @@ class StackedRNNCells(Layer):
         x = shapes[0]
         for cell in self.cells:
             cell.ensure_built([x])
-            x = (x[0], cell.units)
+            x = (x[0], cell.output_size)
 
     def __call__(self, inputs: Any, states: Any = None, *, training: bool = False, mask: Any = None) -> Any:
         """One step: (output of the last cell, next states of each cell)."""
