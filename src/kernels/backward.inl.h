@@ -77,7 +77,7 @@ template <class V, class Cell> struct Backward {
                 for (int r = 0; r < rows; ++r) leave(s, v.rank(begin + p0 + r), first + block, vectors);
         };
         multiply_rows<V>(end - begin, recurrent ? G * H : 0, v.panels + v.panel_layout.back_h + first * V::N * G * H,
-                         v.block_end - first, v.products, [&](int64_t p) { return through_h(s + 1, v.rank(begin + p)); }, start, cells);
+                         v.block_end - first, v.products, [&](int64_t p) { return through_h(s + 1, v.rank(begin + p)); }, start, cells, s & 1);
     }
 
     // dh0 = dG_0 w_h^T (+ dh past the gates), or the gradient of the last state for rows of length 0 (dc0 likewise).

@@ -112,16 +112,18 @@ template <class V, class Cell, bool Training> struct Forward {
                 const int64_t rank = v.rank(p), b = v.row(rank);
                 v.scale(rank, b, v.h_before(s, rank, b));
             }
-        const int64_t whole = smaller(v.block_end, v.panel_layout.whole);
-        int64_t j = v.block_begin;
-        if (rows > 0 && rows <= rows_per_tile<V>(2 * GROUP))
-            for (; j + 2 * BLOCKS <= whole; j += 2 * BLOCKS) tile(s, 0, static_cast<int>(rows), j, 2 * BLOCKS);
-        for (int blocks; j < whole; j += blocks) {
-            blocks = v.panel_layout.panel_blocks(j, whole);
-            for_tiles(rows, rows_per_tile<V>(blocks * G), [&](int64_t p0, int size) { tile(s, p0, size, j, blocks); });
-        }
-        if (j < v.block_end)
-            for_tiles(rows, rows_per_tile<V>(v.panel_layout.tail_vectors), [&](int64_t p0, int size) { tile(s, p0, size, j, 1); });
+        const int64_t begin = v.block_begin, whole = larger(begin, smaller(v.block_end, v.panel_layout.whole));
+        const int64_t width = rows <= rows_per_tile<V>(2 * GROUP) ? 2 * BLOCKS : BLOCKS;
+        for_turns(whole - begin, width, s & 1, [&](int64_t first, int64_t count) {
+            int64_t j = begin + first;
+            if (count == 2 * BLOCKS) return tile(s, 0, static_cast<int>(rows), j, 2 * BLOCKS);
+            for (int blocks; j < begin + first + count; j += blocks) {
+                blocks = v.panel_layout.panel_blocks(j, whole);
+                for_tiles(rows, rows_per_tile<V>(blocks * G), [&](int64_t p0, int size) { tile(s, p0, size, j, blocks); });
+            }
+        });
+        if (whole < v.block_end)
+            for_tiles(rows, rows_per_tile<V>(v.panel_layout.tail_vectors), [&](int64_t p0, int size) { tile(s, p0, size, whole, 1); });
         finish();
     }
 

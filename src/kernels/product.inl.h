@@ -15,20 +15,23 @@ constexpr int64_t multiply_scratch() { return ROW_BLOCK * (COLUMN_BLOCK + 64); }
 //   row(r) -> const T*                               input row r, K numbers
 //   start(first row, rows, first block, vectors, z)  writes what the chains of a tile start from: z[row][vector][lanes]
 //   done(first row, rows, first block, vectors, z)   takes the finished tile
+//   from_end                                         the last panel first
 template <class V, class Row, class Start, class Done>
 inline void multiply_rows(int64_t rows, int64_t K, const typename V::T *panels, int64_t blocks, typename V::T *scratch,
-                          Row row, Start start, Done done) {
+                          Row row, Start start, Done done, bool from_end = false) {
     constexpr int64_t COLUMN_BLOCKS = COLUMN_BLOCK / V::N;
+    const int64_t k_block = rows <= rows_per_tile<V>(GROUP) ? larger<int64_t>(K, 1) : K_BLOCK;  // one tile reads no panel twice
     Tile<V> t;
     t.step = 1;
     t.segment[1].count = 0;
     for (int64_t row0 = 0; row0 < rows; row0 += ROW_BLOCK)
         for (int64_t block0 = 0; block0 < blocks; block0 += COLUMN_BLOCKS)
-            for (int64_t k0 = 0; k0 < K || k0 == 0; k0 += K_BLOCK) {
-                t.segment[0].count = smaller(K_BLOCK, K - k0);
+            for (int64_t k0 = 0; k0 < K || k0 == 0; k0 += k_block) {
+                t.segment[0].count = smaller(k_block, K - k0);
                 typename V::T *z = scratch;
-                for (int64_t group = block0; group < smaller(blocks, block0 + COLUMN_BLOCKS); group += GROUP) {
-                    const int vectors = static_cast<int>(smaller<int64_t>(GROUP, blocks - group));
+                for_turns(smaller(COLUMN_BLOCKS, blocks - block0), GROUP, from_end, [&](int64_t first, int64_t count) {
+                    const int64_t group = block0 + first;
+                    const int vectors = static_cast<int>(count);
                     t.segment[0].panel[0] = panels + (group * K + k0 * vectors) * V::N;
                     t.init_row = vectors * V::N;
                     for_tiles(smaller(ROW_BLOCK, rows - row0), rows_per_tile<V>(vectors), [&](int64_t begin, int size) {
@@ -38,9 +41,9 @@ inline void multiply_rows(int64_t rows, int64_t K, const typename V::T *panels, 
                         if (k0 == 0) start(row0 + begin, size, group, vectors, t.z);
                         for (int r = 0; r < size; ++r) t.segment[0].in[r] = row(row0 + begin + r) + k0;
                         run_tile(t, size, vectors);
-                        if (k0 + K_BLOCK >= K) done(row0 + begin, size, group, vectors, t.z);
+                        if (k0 + k_block >= K) done(row0 + begin, size, group, vectors, t.z);
                     });
-                }
+                });
             }
 }
 

@@ -107,6 +107,16 @@ template <class F> LF_INLINE void for_tiles(int64_t n, int most, F f) {
     }
 }
 
+// f(begin, count) for n items in pieces of `width`, from the first piece on or from the last one: where a pass over panels
+// ends, the next one begins, among those that the caches still hold.
+template <class F> LF_INLINE void for_turns(int64_t n, int64_t width, bool from_end, F f) {
+    const int64_t pieces = ceil_div(n, width);
+    for (int64_t i = 0; i < pieces; ++i) {
+        const int64_t begin = (from_end ? pieces - 1 - i : i) * width;
+        f(begin, smaller(width, n - begin));
+    }
+}
+
 // Whole vectors, or the first lanes of one: the same text then compiles to plain or masked loads and stores.
 template <class V> struct Whole {
     static LF_INLINE V load(const typename V::T *p) { return V::load(p); }
