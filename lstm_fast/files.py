@@ -32,7 +32,7 @@ def write(op: str, path: str | os.PathLike[str], tensors: dict[str, Array], sett
 
     text = json.dumps({"format": FORMAT, "version": VERSION, **settings}, sort_keys=True, allow_nan=False)
     data = save({name: np.require(a, requirements="C") for name, a in tensors.items()}, metadata={FORMAT: text})
-    target = os.path.abspath(os.fspath(path))
+    target = os.path.abspath(text_path(op, path))
     if os.path.isdir(target):
         raise IsADirectoryError(f"{op}: expected a file name, {target} is a folder")
     folder = os.path.dirname(target)
@@ -52,6 +52,13 @@ def write(op: str, path: str | os.PathLike[str], tensors: dict[str, Array], sett
             os.unlink(temporary)
         raise
     _sync_folder(folder)
+
+
+def text_path(op: str, path: Any) -> str:
+    """The name of a file as text."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{op}: expected the path of a file, got {type(path).__name__}")
+    return os.fspath(path)
 
 
 def _mode(target: str) -> int:
@@ -81,7 +88,7 @@ def read(op: str, path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[
     """
     from safetensors import SafetensorError, safe_open
 
-    name = os.fspath(path)
+    name = text_path(op, path)
     if os.path.isdir(name):
         raise IsADirectoryError(f"{op}: expected a model file, {name} is a folder")
     if not os.path.exists(name):

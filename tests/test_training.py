@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import threading
 import warnings
 from typing import Any
@@ -519,8 +520,34 @@ def test_nan_is_reported_once_with_its_step() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         history = model.fit(x, y, batch_size=3, epochs=3, shuffle=False, verbose=0)
-    assert [str(w.message)[:51] for w in caught] == ["fit: the loss is not a number from epoch 1, step 3;"]
+    assert [str(w.message) for w in caught] == [
+        "fit: the loss is not a number from epoch 1, step 3; y has NaN or infinity in 1 of 12 rows, first in row 7: "
+        "fill or drop them"
+    ]
     assert np.isnan(history.history["loss"]).tolist() == [True] * 3
+    with pytest.warns(UserWarning, match=r"epoch 1, step \d; a smaller learning rate or clipnorm may help$"):
+        tutorial(optimizer=lf.optimizers.SGD(1e30)).fit(*rows(12), batch_size=3, epochs=2, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "message"),
+    [
+        (None, "binary_crossentropy", "reads probabilities, but the output is linear.*activation='sigmoid'"),
+        ("relu", "sparse_categorical_crossentropy", "the output is relu.*activation='softmax', or .* from_logits=True"),
+        ("softmax", lf.losses.CategoricalCrossentropy(from_logits=True), "the output is softmax already; drop one"),
+        ("sigmoid", "binary_crossentropy", ""),
+        ("tanh", "mse", ""),
+    ],
+)
+def test_a_loss_that_does_not_fit_the_activation(activation: Any, loss: Any, message: str) -> None:
+    model = Sequential([Input((2,)), Dense(3, activation=activation)])
+    model.compile("sgd", loss)
+    y = np.array([0, 2, 1]) if loss == "sparse_categorical_crossentropy" else np.eye(3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(np.ones((3, 2)), y, verbose=0)
+    assert len(caught) == bool(message)
+    assert not message or re.search(message, str(caught[0].message))
 
 
 MESSAGES = {
@@ -550,7 +577,33 @@ MESSAGES = {
         lambda m, x, y: (m.compile("adam", "categorical_crossentropy"), m.fit(x, y)),
         "two or more classes.*use binary_crossentropy",
     ),
-}
+    "binary targets": (
+        lambda m, x, y: (m.compile("adam", "binary_crossentropy"), m.fit(x, 3 * np.sign(y))),
+        r"^fit: binary_crossentropy needs targets in 0\.\.1 in y, got -3\.\.3; use sparse_categorical_crossentropy",
+    ),
+    "no x": (lambda m, x, y: m.fit(None, y), "^fit: expected x as an array of numbers, got None$"),
+    "text": (lambda m, x, y: m.fit(x.astype(str), y), "^fit: expected x as numbers, got dtype <U"),
+    "words": (lambda m, x, y: m.predict(np.full((2, 4, 2), "w", object)), "^predict: expected x as one array of num"),
+    "y axes": (lambda m, x, y: m.fit(x, np.zeros((24, 4, 1))), r"\(batch, 1\), got y of shape \(24, 4, 1\)$"),
+    "y of each step": (
+        lambda m, x, y: (n := Sequential([Input((4, 2)), LSTM(3, return_sequences=True), Dense(1)]),
+                         n.compile("adam", "mse"), n.fit(x, y)),
+        r"\(batch, 4, 1\), got y of shape \(24, 1\); a last recurrent layer with return_sequences=False",
+    ),
+    "batch of predict": (lambda m, x, y: m.predict(x, batch_size="8"), "^predict: .*batch_size .* >= 1, got '8'"),
+    "batch of evaluate": (lambda m, x, y: m.evaluate(x, y, batch_size=2.5), "^evaluate: .*batch_size .* got 2.5$"),
+    "frequency": (lambda m, x, y: m.fit(x, y, validation_split=0.5, validation_freq=0), "validation_freq .* got 0$"),
+    "first epoch": (lambda m, x, y: m.fit(x, y, initial_epoch=-1), "initial_epoch as an integer >= 0, got -1$"),
+    "split of text": (lambda m, x, y: m.fit(x, y, validation_split="a"), "between 0 and 1, got 'a'$"),
+    "class weights": (lambda m, x, y: m.fit(x, y, class_weight=[1, 2]), "class_weight as a dict .* got list$"),
+    "callback class": (lambda m, x, y: m.fit(x, y, callbacks=[lf.callbacks.EarlyStopping]), "callbacks .* got type$"),
+    "rate": (lambda m, x, y: lf.optimizers.Adam("fast"), "^Adam: expected a learning rate >= 0, got 'fast'$"),
+    "schedule": (lambda m, x, y: lf.callbacks.LearningRateScheduler(3), "a function of the epoch, got int$"),
+    "no path": (lambda m, x, y: lf.load_model(None), "^load_model: expected the path of a file, got NoneType$"),
+    "text labels": (lambda m, x, y: lf.utils.to_categorical(["a"]), "integer labels, got texts; number them first"),
+    "padding words": (lambda m, x, y: lf.utils.pad_sequences([[1], ["a"]]), "sequence 1 .*; turn words into numbers"),
+    "no texts": (lambda m, x, y: lf.preprocessing.text.Tokenizer().fit_on_texts(None), "list of texts, got NoneType$"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -567,6 +620,9 @@ def test_labels_out_of_range() -> None:
     model.compile("adam", "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match=r"labels in 0..2 in y, got 0..3"):
         model.fit(np.zeros((4, 2)), [0, 1, 2, 3])
+    for wrong in (0.5, np.nan):
+        with pytest.raises(ValueError, match=f"^fit: expected labels as integers in y, got {wrong}$"):
+            model.fit(np.zeros((4, 2)), [0, 1, wrong, 2])
     with pytest.raises(ValueError, match="looks one-hot; use categorical_crossentropy"):
         model.fit(np.zeros((4, 2)), np.eye(3)[[0, 1, 2, 0]])
     single = Sequential([Input((2,)), Dense(1, activation="sigmoid")])
@@ -592,6 +648,11 @@ def test_pandas_frames() -> None:
     frame = pandas.DataFrame({"a": [1.0, 2.0, 3.0], "b": [0.0, 1.0, 0.0], "y": [1.0, 2.0, 3.0]})
     model.fit(frame[["a", "b"]], frame["y"], verbose=0)
     assert model.predict(frame[["a", "b"]]).shape == (3, 1)
+    holes = frame[["a", "b"]].astype("Float64")
+    holes.loc[1, "b"] = pandas.NA
+    assert np.isnan(model.predict(holes)).ravel().tolist() == [False, True, False]
+    with pytest.raises(TypeError, match=r"^fit: expected x as numbers, got column 'b' of dtype .*; encode it"):
+        model.fit(frame[["a"]].assign(b=["u", "v", "w"]), frame["y"])
 
 
 def test_float64_everywhere(rng: np.random.Generator) -> None:

@@ -18,6 +18,8 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
+        if not callable(schedule):
+            raise TypeError(f"LearningRateScheduler: expected a function of the epoch, got {type(schedule).__name__}")
         self.schedule, self.verbose = schedule, verbose
         self.takes_rate = len(inspect.signature(schedule).parameters) > 1
 
@@ -45,7 +47,10 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         fresh = not (self.append and os.path.exists(self.filename) and os.path.getsize(self.filename))
-        self.file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
+        try:
+            self.file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise type(error)(f"CSVLogger: cannot write {self.filename}: {error.strerror}") from None
         self.keys: list[str] | None = None
         self.header = fresh
 

@@ -125,7 +125,8 @@ class RNN(Layer):
     def output_shapes(self, *shapes: Shape) -> list[Shape]:
         x = shapes[0]
         if len(x) != 3:
-            fix = "; add the features axis with x[..., None]" if len(x) == 2 else ""
+            fix = "; add the features axis with x[..., None], or return_sequences=True to the recurrent layer before"
+            fix = fix if len(x) == 2 else ""
             raise ValueError(f"{self.label}: expected inputs of shape (batch, time steps, features), got {x}{fix}")
         cells = self.cells
         cells[0].check_features(x)

@@ -19,18 +19,19 @@ def match_targets(op: str, name: str, y: Array, prediction: tuple[int | None, ..
     Raises:
         ValueError: they are not, with the fix for the common cases.
     """
+    given = y.shape
     if y.ndim == len(prediction) - 1 and prediction[-1] == 1:
         y = y[..., None]
     elif y.ndim == len(prediction) + 1 and y.shape[-1] == 1:
         y = y[..., 0]
     if y.ndim != len(prediction) or any(p not in (None, n) for p, n in zip(prediction[1:], y.shape[1:], strict=True)):
         fix = ""
-        if len(prediction) == 3 and y.ndim == 2 and y.shape[-1] == prediction[-1]:
+        if len(prediction) == 3 and len(given) <= 2 and (given[1:] or (1,)) == (prediction[-1],):
             fix = "; a last recurrent layer with return_sequences=False predicts one step"
         elif len(prediction) == 2 and y.ndim <= 2 and (prediction[1] or 0) > 1 and y.size == len(y):
             fix = "; for integer labels use a sparse_categorical loss or utils.to_categorical"
         raise ValueError(
-            f"{op}: the model's output has shape {text_shape(prediction)}, got {name} of shape {y.shape}{fix}"
+            f"{op}: the model's output has shape {text_shape(prediction)}, got {name} of shape {given}{fix}"
         )
     return y
 
@@ -65,6 +66,10 @@ class Loss:
     def target(self, op: str, name: str, y: Any, prediction: tuple[int | None, ...], dtype: Dtype) -> Array:
         """Checks and converts the targets of a whole data set."""
         return match_targets(op, name, as_array(op, name, y, dtype), prediction)
+
+    def advice(self, activation: str) -> str:
+        """What is probably wrong when an output with this activation has this loss; '' for nothing."""
+        return ""
 
     def evaluate(self, y_true: Array, y_pred: Array, dpred: Array | None, weight: Array | None) -> float:
         """The loss of a batch; fills dpred with its gradient. weight: per position of the first axis, or None."""

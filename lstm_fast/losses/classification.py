@@ -10,6 +10,7 @@ from lstm_fast.losses.base import Loss, match_targets
 from lstm_fast.training.data import as_array, text_shape
 from lstm_fast.training.parameters import Array, Dtype
 
+PROBABILITIES = ("sigmoid", "hard_sigmoid", "softmax")  # activations whose results a cross-entropy can read
 EPSILON = 1e-7  # probabilities are kept this far from 0 and 1, as in Keras
 
 
@@ -30,6 +31,15 @@ class _CrossEntropy(Loss):
             raise ValueError(f"{type(self).__name__}: expected label_smoothing in [0, 1], got {label_smoothing}")
         self.from_logits, self.label_smoothing = bool(from_logits), float(label_smoothing)
 
+    def advice(self, activation: str) -> str:
+        if self.from_logits and activation in PROBABILITIES:
+            return f"{self.short} has from_logits=True, but the output is {activation} already; drop one of the two"
+        if not self.from_logits and activation not in PROBABILITIES:
+            fix = "sigmoid" if self.short.startswith("binary") else "softmax"
+            return (f"{self.short} reads probabilities, but the output is {activation}; give the last layer "
+                    f"activation={fix!r}, or the loss from_logits=True")  # fmt: skip
+        return ""
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
 
@@ -44,6 +54,15 @@ class BinaryCrossentropy(_CrossEntropy):
 
     short: ClassVar[str] = "binary_crossentropy"
 
+    def target(self, op: str, name: str, y: Any, prediction: tuple[int | None, ...], dtype: Dtype) -> Array:
+        t = super().target(op, name, y, prediction, dtype)
+        if t.size and not (t.min() >= 0 and t.max() <= 1):
+            raise ValueError(
+                f"{op}: binary_crossentropy needs targets in 0..1 in {name}, got {t.min():g}..{t.max():g}; "
+                "use sparse_categorical_crossentropy for several classes, mse for numbers"
+            )
+        return t
+
     def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
         s, p, C = self.label_smoothing, y_pred, y_pred.shape[-1]
         t = y_true * (1 - s) + 0.5 * s if s else y_true
@@ -56,6 +75,17 @@ class BinaryCrossentropy(_CrossEntropy):
         if dpred is not None:
             np.multiply((q - t) / (q * (1 - q)), (p == q) / C, out=dpred)
         return np.asarray(-np.mean(t * np.log(q) + (1 - t) * np.log(1 - q), axis=-1))
+
+
+def _labels(op: str, name: str, y: Any) -> Array:
+    """Class numbers as int64."""
+    whole = isinstance(y, np.ndarray) and y.dtype.kind in "iub"
+    numbers = as_array(op, name, y, np.dtype(np.int64 if whole else np.float64))
+    if not whole:
+        wrong = numbers[~((numbers == np.floor(numbers)) & (np.abs(numbers) < 2**53))]
+        if wrong.size:
+            raise ValueError(f"{op}: expected labels as integers in {name}, got {wrong[0]:g}")
+    return numbers.astype(np.int64, copy=False)
 
 
 def _log_softmax(x: Array) -> Array:
@@ -109,7 +139,7 @@ class SparseCategoricalCrossentropy(_CrossEntropy):
             raise ValueError("SparseCategoricalCrossentropy: ignore_class is not supported; use sample weights of 0")
 
     def target(self, op: str, name: str, y: Any, prediction: tuple[int | None, ...], dtype: Dtype) -> Array:
-        labels = as_array(op, name, y, np.dtype(np.int64))
+        labels = _labels(op, name, y)
         C = prediction[-1] or 0
         if C == 1:
             raise ValueError(f"{op}: sparse_categorical_crossentropy needs an output of two or more classes, "

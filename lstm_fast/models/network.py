@@ -10,7 +10,7 @@ import numpy as np
 from lstm_fast.layers.base import MAX_PLANS, Layer
 from lstm_fast.layers.symbolic import Shape, Tensor, is_symbolic
 from lstm_fast.models.graph import Graph
-from lstm_fast.training.data import as_array, as_list, fit_shape, same_length
+from lstm_fast.training.data import as_array, as_list, fit_shape, same_length, whole_number
 from lstm_fast.training.parameters import Array, Dtype, Store
 from lstm_fast.training.plan import Plan, Value
 from lstm_fast.training.streams import Stream, is_stream
@@ -144,7 +144,7 @@ class Network(Layer):
         Raises:
             ValueError: a shape that does not fit the model.
         """
-        if type(x) is np.ndarray and (batch_size is None or len(x) <= batch_size):
+        if type(x) is np.ndarray and (batch_size is None or (type(batch_size) is int and len(x) <= batch_size)):
             plan = self._local.plans.get(x.shape)
             if plan is not None and x.dtype.kind in "fiub":
                 flags = x.flags
@@ -169,7 +169,7 @@ class Network(Layer):
             return self._results([np.concatenate(one) for one in zip(*parts, strict=True)])
         arrays = self.inputs_for("predict", x)
         n = len(arrays[0])
-        chunk = self.chunk_rows(arrays, batch_size)
+        chunk = self.chunk_rows("predict", arrays, batch_size)
         if n <= chunk:
             return self._results(self.infer(arrays))
         results: list[Array] = []
@@ -210,15 +210,13 @@ class Network(Layer):
         """Fixes shapes from the first data; a graph has them already."""
         _ = self.graph
 
-    def chunk_rows(self, arrays: Sequence[Array], batch_size: int | None) -> int:
+    def chunk_rows(self, op: str, arrays: Sequence[Array], batch_size: int | None) -> int:
         """Rows to compute at once."""
         fixed = self.inputs[0].shape[0]
         if fixed is not None and self.stateful:
             return fixed
         if batch_size is not None:
-            if isinstance(batch_size, bool) or int(batch_size) < 1:
-                raise ValueError(f"{self.label}: expected batch_size >= 1, got {batch_size!r}")
-            return int(batch_size)
+            return whole_number("batch_size", batch_size, 1, op)
         n = len(arrays[0])
         if n <= LEAST_ROWS:
             return max(1, n)

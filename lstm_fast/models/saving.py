@@ -98,6 +98,7 @@ def save_weights(model: Model, path: str | os.PathLike[str]) -> None:
 
 def load_weights(model: Model, path: str | os.PathLike[str]) -> None:
     tensors, _ = files.read("load_weights", path)
+    _ = model.graph  # an unbuilt model has no weights to fill
     with _CanonicalNames(model):
         _assign(model, "load_weights", path, tensors)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstm_fast.layers.dense import Dense
+from lstm_fast.layers.simple import Activation
 from lstm_fast.models.network import Network
 from lstm_fast.training.compiled import Compiled, class_weights
 from lstm_fast.training.data import as_array, as_list, same_length
@@ -156,6 +159,14 @@ class Trainer(Network):
             self.shuffle_rng = new_generator()
         return self.shuffle_rng.permutation(n).astype(np.int64, copy=False)
 
+    def _advise(self) -> None:
+        """Warns of a loss that does not fit the activation of its output."""
+        for t, loss in zip(self.outputs, self.compiled.bind_losses(self.output_names), strict=True):
+            layer = getattr(t.node.layer, "layer", t.node.layer)
+            text = loss.advice(layer.activation) if loss is not None and isinstance(layer, Dense | Activation) else ""
+            if text:
+                warnings.warn(f"fit: {text}", stacklevel=3)
+
     # learn and measure
 
     def fit(
@@ -175,7 +186,7 @@ class Trainer(Network):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: Any = 1,
         **ignored: Any,
     ) -> History:
         """Learn from rows.
@@ -196,7 +207,7 @@ class Trainer(Network):
             initial_epoch: where to go on.
             steps_per_epoch: at most so many updates per epoch; a generator needs it for several epochs.
             validation_steps: batches of validation_data, when it has no end.
-            validation_freq: measure after every so many epochs.
+            validation_freq: measure after every so many epochs, or after those of a list.
 
         Returns:
             History: `history.history["loss"]` by epoch, and `history.plot()`.
@@ -216,6 +227,8 @@ class Trainer(Network):
             data: Data | Stream = Stream("fit", x, steps_per_epoch, class_weight=class_weight)
         else:
             data = self.data_for("fit", x, y, sample_weight, class_weight)
+        if self._graph is not None:  # a stream's first batch may still have to build it
+            self._advise()
         return fit(
             learner,
             data,
@@ -275,7 +288,7 @@ class Trainer(Network):
         if isinstance(data, Stream):
             parts = (self.data_for(data.op, *batch) for batch in data.batches())
         else:
-            rows = self.chunk_rows(data.x, batch_size)
+            rows = self.chunk_rows("evaluate", data.x, batch_size)
             parts = (data.rows(slice(at, at + rows)) for at in range(0, data.n, rows))
         for part in parts:
             step = self.step_for(part, part.n, False)

@@ -72,10 +72,9 @@ class Optimizer:
     def learning_rate(self, value: Any) -> None:
         self.schedule = value if callable(value) else None
         if self.schedule is None:
-            rate = float(value)
-            if not rate >= 0:
-                raise ValueError(f"{type(self).__name__}: expected a learning rate >= 0, got {value}")
-            self._rate = rate
+            if not isinstance(value, float | int | np.number | np.ndarray) or not float(value) >= 0:
+                raise ValueError(f"{type(self).__name__}: expected a learning rate >= 0, got {value!r}")
+            self._rate = float(value)
 
     lr = learning_rate
 

@@ -87,8 +87,9 @@ class Tokenizer:
         Raises:
             TypeError: one text instead of a list of them.
         """
-        if isinstance(texts, str):
-            raise TypeError("Tokenizer.fit_on_texts: expected a list of texts, got one str; wrap it in a list")
+        if isinstance(texts, str) or not hasattr(texts, "__iter__"):
+            got = "one str; wrap it in a list" if isinstance(texts, str) else type(texts).__name__
+            raise TypeError(f"Tokenizer.fit_on_texts: expected a list of texts, got {got}")
         counts, documents = Counter(self.word_counts), Counter(self.word_docs)
         for text in texts:
             self.document_count += 1

@@ -151,6 +151,9 @@ def _metrics_per_output(spec: Any, names: Sequence[str]) -> list[list[Any]]:
 
 def class_weights(op: str, weights: dict[int, float], y: Array) -> Array:
     """The weight of each row from the weight of its class; y: integer labels or one-hot rows."""
+    if not isinstance(weights, dict):
+        raise TypeError(f"{op}: expected class_weight as a dict such as {{0: 1.0, 1: 5.0}}, "
+                        f"got {type(weights).__name__}")  # fmt: skip
     labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y), -1)[:, 0]
     if y.ndim > 2:
         raise ValueError(

@@ -16,8 +16,10 @@ def as_array(op: str, name: str, value: Any, dtype: Dtype) -> Array:
     """`value` (array, nested list, pandas frame) as a C-contiguous, aligned array of `dtype`; itself when it is one."""
     if type(value) is np.ndarray and value.dtype is dtype and value.flags.c_contiguous and value.flags.aligned:
         return value
+    if value is None:
+        raise ValueError(f"{op}: expected {name} as an array of numbers, got None")
     if hasattr(value, "to_numpy"):  # pandas, polars
-        value = value.to_numpy()
+        value = _from_frame(op, name, value)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{op}: expected {name} as numbers, got a masked array; fill it with {name}.filled()")
     try:
@@ -36,6 +38,31 @@ def as_array(op: str, name: str, value: Any, dtype: Dtype) -> Array:
     if a.dtype.kind not in "iufb" and a.size:
         raise TypeError(f"{op}: expected {name} as numbers, got dtype {a.dtype}")
     return np.require(a.astype(dtype, copy=False), dtype, ["C", "A"])
+
+
+def _from_frame(op: str, name: str, frame: Any) -> Array:
+    """The numbers of a data frame or of one column; what is missing becomes NaN."""
+    a: Array = frame.to_numpy()
+    if a.dtype != object:
+        return a
+    try:
+        return _filled(frame)
+    except (ValueError, TypeError):
+        for label in getattr(frame, "columns", ()):
+            try:
+                _filled(frame[label])
+            except (ValueError, TypeError):
+                raise TypeError(
+                    f"{op}: expected {name} as numbers, got column {label!r} of dtype {frame[label].dtype}; "
+                    "encode it as numbers or leave it out"
+                ) from None
+        raise TypeError(f"{op}: expected {name} as numbers, got dtype {a.dtype}") from None
+
+
+def _filled(frame: Any) -> Array:
+    """Of pandas; elsewhere what is missing is NaN already."""
+    a: Array = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    return a
 
 
 def text_shape(shape: Sequence[int | None]) -> str:
@@ -99,16 +126,16 @@ def same_length(op: str, groups: dict[str, list[Any]]) -> int:
 
 def split(fraction: float, n: int) -> int:
     """Rows that stay for training when the last `fraction` goes to validation."""
-    if not 0 < fraction < 1:
-        raise ValueError(f"fit: expected validation_split between 0 and 1, got {fraction}")
+    if not isinstance(fraction, float | int | np.number) or not 0 < fraction < 1:
+        raise ValueError(f"fit: expected validation_split between 0 and 1, got {fraction!r}")
     at = int(np.floor(n * (1.0 - fraction)))
     if at in (0, n):
         raise ValueError(f"fit: validation_split={fraction} of {n} rows leaves no row on one side")
     return at
 
 
-def whole_number(name: str, value: Any, least: int) -> int:
+def whole_number(name: str, value: Any, least: int, op: str = "fit") -> int:
     """`value` as an int >= least."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"fit: expected {name} as an integer >= {least}, got {value!r}")
+        raise ValueError(f"{op}: expected {name} as an integer >= {least}, got {value!r}")
     return int(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from lstm_fast.callbacks import Callback, CallbackList, History
@@ -31,7 +32,7 @@ def fit(
     steps_per_epoch: int | None,
     validation_steps: int | None,
     validation_batch_size: int | None,
-    validation_freq: int,
+    validation_freq: Any,
 ) -> History:
     """`Trainer.fit`, which says what the arguments mean."""
     validation: Data | Stream | None = None
@@ -40,9 +41,11 @@ def fit(
     elif validation_split:
         if isinstance(data, Stream):
             raise ValueError("fit: validation_split needs arrays; give validation_data beside a generator")
-        at = split(float(validation_split), data.n)
+        at = split(validation_split, data.n)
         data, validation = data.rows(slice(0, at)), data.rows(slice(at, None))
     epochs = whole_number("epochs", epochs, 0)
+    initial_epoch = whole_number("initial_epoch", initial_epoch, 0)
+    measured = _measured_epochs(validation_freq, epochs) if validation is not None else frozenset()
     chosen: list[Any] = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
     for c in chosen:
         if not isinstance(c, Callback):
@@ -69,7 +72,7 @@ def fit(
             progress.start_epoch(epoch)
             hooks.call("on_epoch_begin", epoch)
             logs = run.epoch(epoch, hooks, progress)
-            if validation is not None and (epoch + 1) % validation_freq == 0:
+            if validation is not None and epoch + 1 in measured:
                 logs |= {f"val_{k}": v for k, v in model.measure(validation, validation_batch_size).items()}
             progress.end_epoch(logs)
             model.progress = (epoch + 1, hooks.callbacks)
@@ -87,6 +90,14 @@ def fit(
         progress.close()
         run.weights_changed()
     return history
+
+
+def _measured_epochs(freq: Any, epochs: int) -> Container[int]:
+    """The epochs, counted from 1, that end with a look at validation_data."""
+    if isinstance(freq, list | tuple | set):
+        return [whole_number("the epochs of validation_freq", epoch, 1) for epoch in freq]
+    step = whole_number("validation_freq", freq, 1)
+    return range(step, epochs + 1, step)
 
 
 def _validation(model: Model, given: Any, steps: int | None) -> Data | Stream:

@@ -6,6 +6,8 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lstm_fast.callbacks import CallbackList
 from lstm_fast.callbacks.progress import INTERVAL, Progress
 from lstm_fast.training.data import whole_number
@@ -46,14 +48,27 @@ class Run:
     def weights_changed(self) -> None:
         self.model.flatten().changed()
 
-    def watch(self, step: Step, epoch: int, at: int = 0) -> None:
+    def watch(self, step: Step, data: Data, epoch: int, at: int = 0) -> None:
         """Warns once when the loss stopped being a number; `at`: steps of this epoch before this run of `step`."""
         if step.nan_at is not None:
             if not self.warned:
                 self.warned = True
-                warnings.warn(f"fit: the loss is not a number from epoch {epoch + 1}, step {at + step.nan_at + 1}; "
-                              "a smaller learning rate or clipnorm may help", stacklevel=6)  # fmt: skip
+                cause = _nan_in(data) or "a smaller learning rate or clipnorm may help"
+                place = f"epoch {epoch + 1}, step {at + step.nan_at + 1}"
+                warnings.warn(f"fit: the loss is not a number from {place}; {cause}", stacklevel=6)
             step.nan_at = None
+
+
+def _nan_in(data: Data) -> str:
+    """Which of the given arrays is to blame; '' for none of them."""
+    for name, arrays in (("x", data.x), ("y", data.y), ("sample_weight", data.weights)):
+        for a in arrays:
+            if a is not None and a.dtype.kind == "f":
+                bad = ~np.isfinite(a.reshape(len(a), -1)).all(axis=1)
+                if bad.any():
+                    return (f"{name} has NaN or infinity in {bad.sum()} of {len(a)} rows, first in row {bad.argmax()}: "
+                            "fill or drop them")  # fmt: skip
+    return ""
 
 
 class StreamRun(Run):
@@ -82,7 +97,7 @@ class StreamRun(Run):
             self.weights_changed()
             if loss != loss:
                 step.nan_at = 0
-                self.watch(step, epoch, k)
+                self.watch(step, data, epoch, k)
             done = k + 1
             logs = totals.logs() if hooks.batch_end or progress.verbose == 1 else {}
             for hook in hooks.batch_end:
@@ -130,7 +145,7 @@ class ArrayRun(Run):
     def _run(self, step: Step, epoch: int, order: Array, first: int, last: int, totals: Totals) -> None:
         loss = step.run(self.columns, order, first, last)
         totals.add(step, loss, (last - first) * step.rows)
-        self.watch(step, epoch)
+        self.watch(step, self.data, epoch)
 
     def _run_rest(self, epoch: int, order: Array, totals: Totals) -> None:
         assert self.rest is not None

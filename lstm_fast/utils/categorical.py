@@ -21,7 +21,11 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray[Any, An
         >>> to_categorical([0, 2]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    labels = np.asarray(x).astype(np.int64)
+    try:
+        labels = np.asarray(x).astype(np.int64)
+    except (ValueError, TypeError):
+        raise ValueError("to_categorical: expected integer labels, got texts; number them first, for example with "
+                         "numpy.unique(labels, return_inverse=True)") from None  # fmt: skip
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     count = int(num_classes) if num_classes else (int(labels.max()) + 1 if labels.size else 0)

@@ -51,7 +51,12 @@ def pad_sequences(
         kept = s[max(0, len(s) - longest) :] if truncating == "pre" else s[:longest]
         if not len(kept):
             continue
-        row = np.asarray(kept, dtype)
+        try:
+            row = np.asarray(kept, dtype)
+        except (ValueError, TypeError):
+            fix = "; turn words into numbers first, with Tokenizer.texts_to_sequences"
+            fix = fix if any(isinstance(v, str) for v in kept) else ""
+            raise ValueError(f"pad_sequences: sequence {k} does not fit dtype {dtype}{fix}") from None
         if row.shape[1:] != inner:
             raise ValueError(f"pad_sequences: expected steps of shape {inner}, got {row.shape[1:]} in sequence {k}")
         if padding == "pre":
