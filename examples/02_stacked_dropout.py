@@ -45,6 +45,6 @@ axes.plot(
 )
 axes.plot(at, y[cut : cut + 200], color="0.3", label="clean value")
 axes.plot(at, predicted[:200], color="tab:red", lw=2, alpha=0.8, label="prediction")
-axes.set(xlabel="step of the test part")
+axes.set(xlabel="step of the test part", ylabel="value")
 axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.15), frameon=False)
 figure.savefig("02_stacked_dropout.png", dpi=90)

@@ -46,6 +46,6 @@ figure, axes = plt.subplots(figsize=(10, 3), layout="constrained")
 at = 1958.24 + np.arange(len(y[cut:])) * 4 / 52.18 + (cut + STEPS + 1) * 4 / 52.18
 axes.bar(at, y[cut:], width=0.06, color="0.7", label="measured change in four weeks")
 axes.plot(at, yhat, color="tab:red", label=f"told by the LSTM before (RMSE {rmse:.2f}, naive {naive:.2f})")
-axes.set(ylabel="CO$_2$, ppm")
+axes.set(xlabel="year", ylabel="change of CO$_2$, ppm")
 axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.15), frameon=False)
 figure.savefig("06_relu_forecast.png", dpi=90)

@@ -53,6 +53,6 @@ for row, words in enumerate(text.split() for text in shown):
     for k, p in enumerate(model.predict(pad_sequences(parts, maxlen=24), verbose=0)[:, 0]):
         box = {"fc": plt.cm.RdYlGn(0.15 + 0.7 * p), "ec": "white"}
         axes.text(k, -row, f"{words[k]}\n{p:.2f}", ha="center", va="center", fontsize=9, bbox=box)
-axes.set(xlim=(-0.7, 19.5), ylim=(-3.6, 0.6))
+axes.set(xlim=(-0.7, 19.5), ylim=(-3.6, 0.6), title="probability of a positive review after each word")
 axes.axis("off")
 figure.savefig("07_sentiment.png", dpi=80)

@@ -11,7 +11,7 @@ from lstm_fast.optimizers import Adam
 from lstm_fast.utils import set_random_seed, to_categorical
 
 SHORT = os.environ.get("LSTM_FAST_EXAMPLES") == "short"
-WINDOW, LOW, HIGH = 16, 55, 84
+WINDOW, LOW, HOLD = 16, 55, 29  # HOLD is the last of the symbols
 set_random_seed(8)
 TUNES = {  # MIDI pitches on a grid of quavers; '-' holds the note
     "Twinkle": "60-60-67-67-69-69-67---65-65-64-64-62-62-60---67-67-65-65-64-64-62---67-67-65-65-64-64-62---",
@@ -19,7 +19,6 @@ TUNES = {  # MIDI pitches on a grid of quavers; '-' holds the note
     "Frere Jacques": "60-62-64-60-60-62-64-60-64-65-67---64-65-67---67696765646067696765646060-55-60---60-55-60---",
     "Mary's Lamb": "64-62-60-62-64-64-64---62-62-62---64-67-67---64-62-60-62-64-64-64-64-62-62-64-62-60-------",
 }
-HOLD = HIGH - LOW  # the last of the symbols
 
 
 def symbols(tune):  # '60-62' -> [5, HOLD, 7]
@@ -55,5 +54,6 @@ starts = [k for k, n in enumerate(melody) if n != HOLD] + [len(melody)]
 for k, length in zip(starts[:-1], np.diff(starts), strict=True):
     axes.barh(melody[k] + LOW, length - 0.15, left=k, height=0.9, color="0.6" if k < WINDOW else "tab:red")
 axes.axvline(WINDOW - 0.1, color="0.4", ls=":")
-axes.set(xlabel="quavers; grey: given, red: composed", ylabel="MIDI pitch", xlim=(0, len(melody)))
+axes.set_yticks([55, 57, 59, 60, 62, 64, 65, 67, 69], ["G3", "A3", "B3", "C4", "D4", "E4", "F4", "G4", "A4"])
+axes.set(xlabel="quavers; grey: given, red: composed", ylabel="pitch", xlim=(0, len(melody)))
 figure.savefig("08_melody.png", dpi=90)

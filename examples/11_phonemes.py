@@ -50,7 +50,7 @@ k = cut + int((x[cut:] != 0).sum(axis=(1, 2)).argmax())  # the longest
 T = (x[k] != 0).any(axis=1).sum()
 found = model.predict(x[k : k + 1], verbose=0)[0, :T].argmax(axis=1)
 figure, (top, bottom) = plt.subplots(2, 1, figsize=(10, 3.6), sharex=True, height_ratios=(2, 1), layout="constrained")
-top.imshow(x[k, :T].T, aspect="auto", origin="lower", cmap="magma")
+top.imshow(x[k, :T].T, aspect="auto", origin="lower", cmap="magma").axes.set_ylabel("filter-bank channel")
 bottom.imshow([y[k, :T, 0], found], aspect="auto", cmap="tab10", vmin=0, vmax=9, interpolation="nearest")
 bottom.set(yticks=[0, 1], yticklabels=["spoken", "found"], xlabel="frame of 10 ms")
 for row, labels in enumerate((y[k, :T, 0], found)):

@@ -50,5 +50,6 @@ for panel, form in zip(panels, (FORMS[0], FORMS[2], FORMS[3])):
     panel.imshow(scores / scores.sum(axis=1, keepdims=True), cmap="Blues", aspect="auto")
     panel.set_xticks(range(len(written[k])), written[k], fontsize=8)
     panel.set_yticks(range(10), [signs[c] for c in text[k - cut, 1:]], fontsize=8)
-    panel.set_xlim(-0.5, len(written[k]) - 0.5)
+    panel.set(xlim=(-0.5, len(written[k]) - 0.5), xlabel="letters read")
+panels[0].set_ylabel("signs written")
 figure.savefig("15_attention.png", dpi=80)
