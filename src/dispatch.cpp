@@ -75,13 +75,17 @@ void fill_offsets(const lf_sequence *a, int64_t *offsets) {
     }
 }
 
+// Numbers of h.
+int64_t state_width(const lf_weights *w) { return lf_shape_of(w->cell).projected ? w->P : w->H; }
+
 int64_t offsets_bytes(const lf_sequence *a) { return a->lengths ? (a->T + 1 + 7) / 8 * 64 : 0; }
 
 lf_status run_sequence(const lf_sequence *a, lf_work work, double passes) {
     lf_sequence args = *a;
     const double I = static_cast<double>(a->weights->I), H = static_cast<double>(a->weights->H);
-    const double G = lf_shape_of(a->weights->cell).columns;
-    const double step_size = static_cast<double>(a->B) * G * H * (I + H), steps = 1e8 / (step_size + 1.0);
+    const lf_cell_shape shape = lf_shape_of(a->weights->cell);
+    const double P = static_cast<double>(state_width(a->weights)), projection = shape.projected ? P : 0;
+    const double step_size = static_cast<double>(a->B) * H * (shape.columns * (I + P) + projection), steps = 1e8 / (step_size + 1.0);
     lf_sequence_call call = {&args, 1 + static_cast<int64_t>(steps), nullptr};
     if (a->lengths) {
         int64_t *offsets = static_cast<int64_t *>(a->scratch);
@@ -133,18 +137,19 @@ lf_status lf_select_isa(const char *forced) {
 }
 
 lf_cell_shape lf_shape_of(int cell) {
-    static const lf_cell_shape shapes[LF_CELLS] = {{4, 4, 4, 1}, {3, 6, 4, 0}, {1, 1, 1, 0}, {4, 4, 5, 1}, {3, 6, 4, 0}, {3, 3, 4, 0}};
+    static const lf_cell_shape shapes[LF_CELLS] = {{4, 4, 4, 1, 0}, {3, 6, 4, 0, 0}, {1, 1, 1, 0, 0}, {4, 4, 5, 1, 0},
+                                                    {3, 6, 4, 0, 0}, {3, 3, 4, 0, 0}, {4, 4, 4, 1, 1}, {4, 4, 5, 1, 1}};
     return shapes[cell];
 }
 
 int64_t lf_weights_bytes(const lf_weights *w) {
-    const double I = static_cast<double>(w->I) + 64, H = static_cast<double>(w->H) + 64;
-    if (!fits(16.0 * (I + H) * 4.0 * H * 2.0)) return -1;
+    const double I = static_cast<double>(w->I) + 64, H = static_cast<double>(w->H) + 64, P = static_cast<double>(state_width(w)) + 64;
+    if (!fits(16.0 * (I + P) * 5.0 * H * 2.0)) return -1;
     return bytes_of(cell_kernels(w).weights_numbers(w), w->dtype);
 }
 
 int64_t lf_sequence_scratch(const lf_sequence *a) {
-    const double H = static_cast<double>(a->weights->H) + 64, B = static_cast<double>(a->B), T = static_cast<double>(a->T);
+    const double H = static_cast<double>(a->weights->H + state_width(a->weights)) + 64, B = static_cast<double>(a->B), T = static_cast<double>(a->T);
     if (!fits(8.0 * (B + 1) * H * 16.0 + 1e8 * a->threads + 8.0 * T) || !fits(8.0 * B * T * (5.0 * H))) return -1;
     return offsets_bytes(a) + bytes_of(cell_kernels(a->weights).scratch_numbers(a), a->weights->dtype);
 }

@@ -1,7 +1,7 @@
 /* lstm_fast: the C contract between the kernels and every caller.
  *
- * Alphabet: T time steps, B batch rows, I input features, H hidden units, R tape rows (= sum of lengths), G gate columns
- * per unit (LSTM: 4, in the order i f g o; GRU: 3, z r n; RNN: 1). The rightmost dimension varies fastest. "real" is float or double, as
+ * Alphabet: T time steps, B batch rows, I input features, H hidden units, P numbers of h (H unless the cell projects them), R tape rows
+ * (= sum of lengths), G gate columns per unit (LSTM: 4, in the order i f g o; GRU: 3, z r n; RNN: 1). The rightmost dimension varies fastest. "real" is float or double, as
  * `dtype` says. Strides count elements, never bytes. "C" means contiguous in the order written.
  *
  * Ownership: the caller owns every pointer; the core keeps none after a call returns, allocates nothing, prints nothing,
@@ -49,6 +49,8 @@ enum {
     LF_LSTM_ANY,    /* with every option of lf_weights */
     LF_GRU_ANY,     /* with any gate, candidate and clip */
     LF_GRU_BEFORE,  /* likewise, the reset gate before the product: n = candidate(x w_xn + (r*h) w_hn + b_n); b (3H) */
+    LF_LSTM_PROJECTED,      /* LF_LSTM with m = o*tanh(c'), h' = m w_p (Sak et al. 2014): h has P numbers */
+    LF_LSTM_ANY_PROJECTED,  /* LF_LSTM_ANY likewise, without zoneout */
     LF_CELLS
 };
 
@@ -58,6 +60,7 @@ typedef struct lf_cell_shape {
     int32_t biases;    /* numbers of b; GRU: b_x (3H), then b_h (3H); GRU_BEFORE: (3H) */
     int32_t tape;      /* numbers of tape_gates per tape row */
     int32_t memory;    /* 1: a second state c beside h; 0: c, c0, dc, dc0 are not used */
+    int32_t projected; /* 1: h has P numbers, projected from the H of m; 0: P is H, whatever lf_weights says */
 } lf_cell_shape;
 
 typedef enum lf_status {
@@ -76,7 +79,7 @@ typedef struct lf_seq {
 
 /* Packed weights of one recurrent layer direction. Sizes: lf_weights_bytes. */
 typedef struct lf_weights {
-    int64_t I, H;
+    int64_t I, H, P;
     int32_t cell, dtype;
     lf_function gate, candidate, output;  /* LSTM: of i f o, of g, of c'. GRU: of z r, of n. RNN: candidate. Where the cell lets choose */
     double zoneout_h, zoneout_c; /* LSTM_ANY: in [0, 1], how much of the old h and c each unit keeps; see zoneout_drawn */
@@ -86,7 +89,8 @@ typedef struct lf_weights {
     const void *peephole;        /* (3H) C: i f o, or NULL without; read by lf_pack only */
     int32_t backward;    /* also hold the transposed panels: bit 0 w_h (for dh), bit 1 w_x (for dx) */
     const void *w_x;     /* (I, GH) C; read by lf_pack only */
-    const void *w_h;     /* (H, GH) C; read by lf_pack only */
+    const void *w_h;     /* (P, GH) C; read by lf_pack only */
+    const void *w_p;     /* (H, P) C where the cell projects; read by lf_pack only */
     const void *b;       /* (biases*H) or NULL (zeros); read by lf_pack only */
     void *panels;        /* written by lf_pack, read by forward and backward; must outlive both */
 } lf_weights;
@@ -114,26 +118,28 @@ typedef struct lf_sequence {
     int32_t zoneout_drawn;     /* 1: a unit keeps all of its old state or nothing, drawn with probability zoneout_h, zoneout_c;
                                   0: it keeps that part of it, the expectation */
     uint64_t zoneout_seed;     /* the draw of a unit depends on the seed, B row, step, and unit alone */
-    const void *h_scale;       /* (B, H) C: factors of h in the product with w_h (recurrent dropout), or NULL (ones) */
+    const void *h_scale;       /* (B, P) C: factors of h in the product with w_h (recurrent dropout), or NULL (ones) */
 
     lf_seq x;                  /* (B, T, I) */
-    const void *h0, *c0;       /* (B, H) C or NULL (zeros); may alias h, c */
-    lf_seq y;                  /* (B, T, H) written; zeros beyond a row's length; data may be NULL */
+    const void *h0, *c0;       /* (B, P), (B, H) C or NULL (zeros); may alias h, c */
+    lf_seq y;                  /* (B, T, P) written; zeros beyond a row's length; data may be NULL */
     lf_seq c_seq;              /* (B, T, H) written: c of each step, elsewhere as y; data NULL: not wanted; memory only */
-    void *h, *c;               /* (B, H) C, written: the state after each row's last step */
+    void *h, *c;               /* (B, P), (B, H) C, written: the state after each row's last step */
 
-    void *tape_gates;          /* (lf_tape_rows, tape*H): gates after forward, dG after backward; NULL unless training */
+    void *tape_gates;          /* (lf_tape_rows, tape*H): gates after forward, dG after backward; NULL unless training.
+                                  projected: (lf_tape_rows, tape*H + 2P), h and dh behind them */
     void *tape_cells;          /* (lf_tape_rows, H): c (without memory: h) after forward, h after backward; NULL unless training */
     void *scratch;             /* lf_sequence_scratch bytes */
     int64_t checkpoint_every;  /* training: keep h and c each so many steps, backward computes the tape again from them, one
                                   such segment at a time; 0: keep the whole tape. The numbers are the same */
-    void *checkpoints;         /* (segments - 1, 1 + memory, B, H) written by forward, read by backward; NULL without */
+    void *checkpoints;         /* (segments - 1, B*P + memory*B*H) h, then c; written by forward, read by backward; NULL without */
 
-    lf_seq dy;                 /* (B, T, H) or data NULL (zeros) */
-    const void *dh, *dc;       /* (B, H) C or NULL (zeros): gradient of the last state */
+    lf_seq dy;                 /* (B, T, P) or data NULL (zeros) */
+    const void *dh, *dc;       /* (B, P), (B, H) C or NULL (zeros): gradient of the last state */
     lf_seq dx;                 /* (B, T, I) written, zeros beyond the length; data NULL: not wanted */
-    void *dw_x, *dw_h, *db;    /* (I, GH) (H, GH) (biases*H) C */
-    void *dh0, *dc0;           /* (B, H) C or NULL (not wanted) */
+    void *dw_x, *dw_h, *db;    /* (I, GH) (P, GH) (biases*H) C */
+    void *dw_p;                /* (H, P) C where the cell projects */
+    void *dh0, *dc0;           /* (B, P), (B, H) C or NULL (not wanted) */
     void *dpeephole;           /* (3H) C or NULL (not wanted) */
 } lf_sequence;
 

@@ -19,7 +19,17 @@ struct CellBase {
     static constexpr int EXTRA = 0;        // vectors per block of units that the panels hold beside weights and biases
     static constexpr int BETWEEN = 0;      // numbers per unit that the first part of a step hands to the second
     static constexpr bool ZONEOUT = false; // dh past the gates may exist beside dc: in h_past
+    static constexpr int STATES = 0;       // numbers per number of h that a tape row has behind those of the units: h, dh
     using Second = void;                   // the cell of the second part
+    static constexpr bool SECOND = false;  // is a second part
+    static constexpr bool PROJECTED = false;  // the first part's units are not yet h
+
+    // Widths: inputs of x, units of the tiles, what meets w_h, h.
+    static int64_t inputs(const lf_weights &w) { return w.I; }
+    static int64_t units(const lf_weights &w) { return w.H; }
+    static int64_t depth(const lf_weights &w) { return w.H; }
+    static int64_t state(const lf_weights &w) { return w.H; }
+    static const void *recurrent(const lf_weights &w) { return w.w_h; }
 
     // What meets w_h.
     template <class View> static auto state_input(const View &v, int64_t s, int64_t rank, int64_t b) {

@@ -7,11 +7,15 @@ namespace {
 // n = f_candidate(x w_xn + (r*h) w_hn + b_n); the product's input r*h comes from the first part.
 struct GruCandidate : CellBase {
     static constexpr int COLUMNS = 1, FIRST = 2, ALL = 3, BLOCKS = GROUP, TAPE = 4, BETWEEN = 2;
+    static constexpr bool SECOND = true;
 
     template <class V, class Lanes> static V bias(const typename V::T *b, int, int64_t H, int64_t unit, Lanes lanes) {
         return lanes.load(b + 2 * H + unit);
     }
     template <class View> static auto state_input(const View &v, int64_t, int64_t rank, int64_t) { return v.between(rank) + v.H; }  // r*h
+    // In backward, from the first part's view: what w_h met, and its gradient's dG.
+    template <class View> static auto recorded(const View &v, int64_t s, int64_t rank) { return v.gates(s, rank) + ALL * v.H; }
+    template <class View> static auto gradient(const View &v, int64_t s, int64_t rank) { return v.gates(s, rank) + FIRST * v.H; }
 
     template <class T> struct Place {
         const T *h_prev, *z;  // h_{t-1}; the update gate

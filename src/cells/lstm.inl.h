@@ -20,7 +20,7 @@ struct Lstm : CellBase {
         template <bool Training, class View> static Place of(const View &v, int64_t s, int64_t rank, int64_t b) {
             T *c = Training ? v.cell(s, rank) : static_cast<T *>(v.a.c) + b * v.H;
             const T *c_prev = Training || s == 0 || v.resets(b, s) ? v.cell_before(s, rank, b) : c;
-            return {c_prev, c, v.h_row(s, rank, b), v.y_row(s, b), Training ? v.gates(s, rank) : nullptr};
+            return {c_prev, c, v.unit_row(s, rank, b), v.unit_y(s, b), Training ? v.gates(s, rank) : nullptr};
         }
         LF_INLINE Place at(int64_t unit) const {
             return {c_prev + unit, c + unit, h + unit, y ? y + unit : nullptr, gates ? gates + unit : nullptr};
@@ -72,7 +72,7 @@ struct Lstm : CellBase {
         // recurrent: step s+1 has left its gradient in carry.
         template <class View> static Row of(const View &v, int64_t s, int64_t rank, int64_t b, bool recurrent, T *carry) {
             return {v.gates(s, rank), v.cell(s, rank), v.cell_before(s, rank, b),
-                    recurrent ? carry : v.last_gradient(v.a.dc, s, b), s == 0 && v.a.dc0 ? static_cast<T *>(v.a.dc0) + b * v.H : carry};
+                    recurrent ? carry : v.last_gradient(v.a.dc, s, b, v.H), s == 0 && v.a.dc0 ? static_cast<T *>(v.a.dc0) + b * v.H : carry};
         }
     };
 

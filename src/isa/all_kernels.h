@@ -19,6 +19,7 @@
 #include "../cells/lstm_any.inl.h"
 #include "../cells/gru_any.inl.h"
 #include "../cells/gru_before.inl.h"
+#include "../cells/lstm_projected.inl.h"
 #include "../kernels/forward.inl.h"
 #include "../kernels/backward.inl.h"
 #include "../kernels/dense.inl.h"
@@ -35,7 +36,8 @@ template <class V, class Cell> constexpr lf_cell_kernels cell_of() {
 }
 
 template <class V> constexpr lf_kernels kernels_of() {
-    return {{cell_of<V, Lstm>(), cell_of<V, Gru>(), cell_of<V, Rnn>(), cell_of<V, LstmAny>(), cell_of<V, GruAny>(), cell_of<V, GruBefore>()},
+    return {{cell_of<V, Lstm>(), cell_of<V, Gru>(), cell_of<V, Rnn>(), cell_of<V, LstmAny>(), cell_of<V, GruAny>(), cell_of<V, GruBefore>(),
+             cell_of<V, Projected<Lstm>>(), cell_of<V, Projected<LstmAny>>()},
             [](const lf_dense *a) { return DenseScratch<V>(*a).total; },
             dense_forward<V>,
             dense_backward<V>,

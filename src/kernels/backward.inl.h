@@ -20,37 +20,36 @@ template <class V, class Cell> struct Backward {
         return v.resets(v.row(rank), s) ? v.zeros() : v.gates(s, rank) + Cell::DH * v.H;
     }
     template <class Lanes> V scale_of(int64_t b, int64_t unit, Lanes lanes) const {
-        return lanes.load(static_cast<const T *>(v.a.h_scale) + b * v.H + unit);
+        return lanes.load(static_cast<const T *>(v.a.h_scale) + b * v.P + unit);
     }
 
-    // After the cells of step s of a row, `vectors` vectors of units from `block`: the gradient past the gates ends at a
-    // reset, and h is kept as it entered the product.
-    void leave(int64_t s, int64_t rank, int64_t block, int vectors) const {
-        const int64_t b = v.row(rank);
-        T *const past = s == 0 && Cell::MEMORY && v.a.dc0 ? static_cast<T *>(v.a.dc0) + b * v.H : v.carry(rank);
+    // h of step s of a row, `vectors` vectors from `block`, is kept as it enters the product.
+    void scale_taped(int64_t s, int64_t rank, int64_t block, int vectors) const {
         for (int64_t j = block; j < block + vectors; ++j)
-            with_lanes<V>(j, v.H, [&](auto lanes) {
-                const int64_t unit = j * V::N;
-                if (v.resets(b, s)) lanes.store(past + unit, V::zero());
-                if (Cell::ZONEOUT && v.resets(b, s)) lanes.store(v.h_past(rank) + unit, V::zero());
-                T *const h = v.h_taped(s, rank) + unit;
-                if (v.a.h_scale) lanes.store(h, lanes.load(h) * scale_of(b, unit, lanes));
+            with_lanes<V>(j, v.P, [&](auto lanes) {
+                T *const h = v.h_taped(s, rank) + j * V::N;
+                lanes.store(h, lanes.load(h) * scale_of(v.row(rank), j * V::N, lanes));
             });
+    }
+    // dh of step s of a row, complete: for the second part.
+    void keep_gradient(int64_t s, int64_t rank, int64_t block, int vectors, const T *dh) const {
+        for (int64_t j = block; j < block + vectors; ++j, dh += V::N)
+            with_lanes<V>(j, v.P, [&](auto lanes) { lanes.store(v.dh_taped(s, rank) + j * V::N, V::load(dh)); });
     }
 
     // Gate gradients at step s of this worker's rows [begin, end): dh = dy (+ dh of the last state), + dG_{s+1} w_h^T when
-    // step s+1 exists for these rows (recurrent), then the cell.
+    // step s+1 exists for these rows (recurrent), then the cell, unless it projects: then dh is only kept.
     void step(int64_t s, int64_t begin, int64_t end, bool recurrent) const {
-        const int64_t H = v.H, first = v.block_begin;
+        const int64_t K = G * v.H, first = v.state_begin;
         // use(z, part of dh that does not come through w_h, vector, lanes) for each vector of a tile
         const bool repeats = v.a.dy.data && v.a.position;
         const auto direct = [&](int64_t p0, int rows, int64_t block, int vectors, T *z, auto use) {
             for (int r = 0; r < rows; ++r) {
                 const int64_t rank = v.rank(begin + p0 + r), b = v.row(rank);
                 const T *dy = v.a.dy.data ? View::at(v.a.dy, b, v.position(b, s)) : v.zeros();
-                const T *last = !recurrent ? v.last_gradient(v.a.dh, s, b) : past_gates(rank);
+                const T *last = !recurrent ? v.last_gradient(v.a.dh, s, b, v.P) : past_gates(rank);
                 for (int j = 0; j < vectors; ++j, z += V::N)
-                    with_lanes<V>(first + block + j, H, [&](auto lanes) {
+                    with_lanes<V>(first + block + j, v.P, [&](auto lanes) {
                         const int64_t unit = (first + block + j) * V::N;
                         V sum = lanes.load(dy + unit) + lanes.load(last + unit);
                         if (repeats) v.for_repeats(b, s, [&](int64_t t) { sum = sum + lanes.load(View::at(v.a.dy, b, t) + unit); });
@@ -67,56 +66,57 @@ template <class V, class Cell> struct Backward {
                 direct(p0, rows, block, vectors, z, [&](T *q, V sum, int64_t b, int64_t unit, auto lanes) {
                     V::store(q, V::fma(V::load(q), scale_of(b, unit, lanes), sum));
                 });
-            typename Cell::template Row<T> row[ROWS_MAX];
-            for (int r = 0; r < rows; ++r) {
-                const int64_t rank = v.rank(begin + p0 + r);
-                row[r] = Cell::template Row<T>::of(v, s, rank, v.row(rank), recurrent, v.carry(rank));
+            if constexpr (Cell::PROJECTED) {
+                for (int r = 0; r < rows; ++r) keep_gradient(s, v.rank(begin + p0 + r), first + block, vectors, z + r * vectors * V::N);
+            } else {
+                typename Cell::template Row<T> row[ROWS_MAX];
+                for (int r = 0; r < rows; ++r) {
+                    const int64_t rank = v.rank(begin + p0 + r);
+                    row[r] = Cell::template Row<T>::of(v, s, rank, v.row(rank), recurrent, v.carry(rank));
+                }
+                Cell::template backward<V>(z, rows, vectors, first + block, v, row);
+                for (int r = 0; v.a.reset && r < rows; ++r) v.end_past(s, v.rank(begin + p0 + r), first + block, vectors);
             }
-            Cell::template backward<V>(z, rows, vectors, first + block, v, row);
-            if (v.a.reset || v.a.h_scale)
-                for (int r = 0; r < rows; ++r) leave(s, v.rank(begin + p0 + r), first + block, vectors);
+            for (int r = 0; v.a.h_scale && r < rows; ++r) scale_taped(s, v.rank(begin + p0 + r), first + block, vectors);
         };
-        multiply_rows<V>(end - begin, recurrent ? G * H : 0, v.panels + v.panel_layout.back_h + first * V::N * G * H,
-                         v.block_end - first, v.products, [&](int64_t p) { return through_h(s + 1, v.rank(begin + p)); }, start, cells, s & 1);
+        multiply_rows<V>(end - begin, recurrent ? K : 0, v.panels + v.panel_layout.back_h + first * V::N * K,
+                         v.state_end - first, v.products, [&](int64_t p) { return through_h(s + 1, v.rank(begin + p)); }, start, cells, s & 1);
     }
 
     // dh0 = dG_0 w_h^T (+ dh past the gates), or the gradient of the last state for rows of length 0 (dc0 likewise).
     void initial_state() const {
-        const int64_t H = v.H, started = v.my_rows(0), all = v.my_rows_of(v.B);
-        const int64_t begin = v.block_begin * V::N, end = smaller(H, v.block_end * V::N);
-        if (begin >= end) return;
+        const int64_t P = v.P, K = G * v.H, started = v.my_rows(0), all = v.my_rows_of(v.B), begin = v.state_begin * V::N;
         const bool scaled = v.a.h_scale;
         const auto past = [&](int64_t p, int64_t unit, auto lanes) { return lanes.load(past_gates(v.rank(p)) + unit); };
         const auto start = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
             for (int r = 0; r < rows; ++r)
                 for (int j = 0; j < vectors; ++j, z += V::N)
-                    with_lanes<V>(v.block_begin + block + j, H, [&](auto lanes) {
+                    with_lanes<V>(v.state_begin + block + j, P, [&](auto lanes) {
                         V::store(z, scaled ? V::zero() : past(p0 + r, begin + (block + j) * V::N, lanes));
                     });
         };
         const auto done = [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
             for (int r = 0; r < rows; ++r)
                 for (int j = 0; j < vectors; ++j, z += V::N)
-                    with_lanes<V>(v.block_begin + block + j, H, [&](auto lanes) {
+                    with_lanes<V>(v.state_begin + block + j, P, [&](auto lanes) {
                         const int64_t b = v.row(v.rank(p0 + r)), unit = begin + (block + j) * V::N;
                         const V dh = V::load(z);
-                        lanes.store(static_cast<T *>(v.a.dh0) + b * H + unit,
+                        lanes.store(static_cast<T *>(v.a.dh0) + b * P + unit,
                                     scaled ? V::fma(dh, scale_of(b, unit, lanes), past(p0 + r, unit, lanes)) : dh);
                     });
         };
         if (v.a.dh0)
-            multiply_rows<V>(started, G * H, v.panels + v.panel_layout.back_h + begin * G * H, v.block_end - v.block_begin,
-                             v.products, [&](int64_t p) { return through_h(0, v.rank(p)); }, start, done);
-        const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
+            multiply_rows<V>(started, K, v.panels + v.panel_layout.back_h + begin * K, v.state_end - v.state_begin, v.products,
+                             [&](int64_t p) { return through_h(0, v.rank(p)); }, start, done);
         for (int64_t p = started; p < all; ++p) {
-            const int64_t b = v.row(v.rank(p)), at = b * H + begin;
-            if (v.a.dh0) memmove(static_cast<T *>(v.a.dh0) + at, v.last_gradient(v.a.dh, -1, b) + begin, bytes);
-            if (v.a.dc0) memmove(static_cast<T *>(v.a.dc0) + at, v.last_gradient(v.a.dc, -1, b) + begin, bytes);
+            const int64_t b = v.row(v.rank(p));
+            if (v.a.dh0) v.my_state().copy(static_cast<T *>(v.a.dh0) + b * P, v.last_gradient(v.a.dh, -1, b, P));
+            if (v.a.dc0) v.my_units().copy(static_cast<T *>(v.a.dc0) + b * v.H, v.last_gradient(v.a.dc, -1, b, v.H));
         }
     }
 };
 
-// The second part of a step passes its gradient on to the first: d(r*h) = dn w_hn^T, before dG of the step is complete.
+// The second part of a step passes its gradient on to the first, before dG of the step is complete: d(r*h) = dn w_hn^T, dm = dh w_p^T.
 template <class V, class Cell, class Second = typename Cell::Second> struct SecondBackward {
     SecondPart<V, Cell> part;
     SequenceView<V, Second> own;
@@ -124,10 +124,10 @@ template <class V, class Cell, class Second = typename Cell::Second> struct Seco
     SecondBackward(const SequenceView<V, Cell> &v, const lf_worker *w) : part(v.a), own(part.view(v, w)) {}
     void step(const SequenceView<V, Cell> &v, int64_t s, const lf_worker *w) const {
         using T = typename V::T;
-        const int64_t H = v.H, first = v.block_begin;
+        const int64_t K = own.H, first = v.block_begin;
         if (v.split_units) lf_barrier_wait(w);
-        multiply_rows<V>(v.my_rows(s), H, own.panels + own.panel_layout.back_h + first * V::N * H, v.block_end - first, v.products,
-                         [&](int64_t p) { return static_cast<const T *>(v.gates(s, v.rank(p)) + Cell::COLUMNS * H); }, StartFrom<V>{nullptr},
+        multiply_rows<V>(v.my_rows(s), K, own.panels + own.panel_layout.back_h + first * V::N * K, v.block_end - first, v.products,
+                         [&](int64_t p) { return static_cast<const T *>(Second::gradient(v, s, v.rank(p))); }, StartFrom<V>{nullptr},
                          [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
                              int64_t ranks[ROWS_MAX];
                              for (int r = 0; r < rows; ++r) ranks[r] = v.rank(p0 + r);
@@ -180,9 +180,9 @@ template <class V, class Cell> inline void input_gradient(const SequenceView<V, 
     for (int64_t r0 = begin; r0 < end; r0 += CHUNK) {
         const int64_t count = smaller(CHUNK, end - r0);
         for (int64_t r = 0; r < count; ++r, cursor.next()) out[r] = View::at(v.a.dx, cursor.b(), cursor.t());
-        const T *d = static_cast<const T *>(v.a.tape_gates) + (r0 - v.tape_base) * Cell::TAPE * v.H;
+        const T *d = static_cast<const T *>(v.a.tape_gates) + (r0 - v.tape_base) * v.tape_width();
         multiply_rows<V>(count, G * v.H, v.panels + v.panel_layout.back_x, ceil_div(v.I, V::N), v.products,
-                         [&](int64_t r) { return d + r * Cell::TAPE * v.H; }, StartFrom<V>{nullptr},
+                         [&](int64_t r) { return d + r * v.tape_width(); }, StartFrom<V>{nullptr},
                          store_rows<V>(v.I, [&](int64_t r) { return out[r]; }));
     }
 }
@@ -218,11 +218,11 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
     using View = SequenceView<V, Cell>;
     constexpr int64_t G = Cell::ALL;
     const lf_sequence &a = v.a;
-    const int64_t I = v.I, H = v.H, row = Cell::TAPE * H;
+    const int64_t I = v.I, H = v.H, P = v.P, row = v.tape_width();
     T *const dw_x = static_cast<T *>(a.dw_x), *const dw_h = static_cast<T *>(a.dw_h), *const db = static_cast<T *>(a.db);
     const T *const d = static_cast<const T *>(a.tape_gates) + (begin - v.tape_base) * row;
     const int64_t R = end - begin;
-    const auto solve = [&](const GradientProblem<T> &problem, int64_t h_column = -1) {  // h_column: A is that number of the tape
+    const auto solve = [&](const GradientProblem<T> &problem, bool second = false) {  // A: what met w_h, or the second part's weights
         weight_gradient<V>(problem, v.scratch + v.scratch_layout.packs, w,
                            [&](int64_t first, int64_t count, const T **x, const T **h) {
                                if (count <= 0) return;
@@ -230,16 +230,23 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
                                for (int64_t k = 0; k < count; ++k, cursor.next()) {
                                    const int64_t b = cursor.b();
                                    x[k] = View::at(a.x, b, cursor.t());
-                                   h[k] = h_column < 0 ? v.h_multiplied(cursor.s, cursor.rank, b) : v.gates(cursor.s, cursor.rank) + h_column * H;
+                                   if constexpr (!SAME<typename Cell::Second, void>) {
+                                       if (second) h[k] = Cell::Second::recorded(v, cursor.s, cursor.rank);
+                                       if (second) continue;
+                                   }
+                                   h[k] = v.h_multiplied(cursor.s, cursor.rank, b);
                                }
                            });
     };
     if (Cell::EXTRA && a.dpeephole) peephole_gradient<V>(v, begin, R, add, w);
-    if constexpr (!SAME<typename Cell::Second, void>) {  // dG = [first part, second part], then the second part's input
+    if constexpr (Cell::PROJECTED) {
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {P, dw_h}}, db, add, polled});
+        solve({R, P, d + Cell::TAPE * H + P, row, P, {{0, nullptr}, {H, static_cast<T *>(a.dw_p)}}, nullptr, add, polled}, true);
+    } else if constexpr (!SAME<typename Cell::Second, void>) {  // dG = [first part, second part], then the second part's input
         constexpr int64_t L = Cell::COLUMNS;
         solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, polled});
         solve({R, L * H, d, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, polled});
-        solve({R, (G - L) * H, d + L * H, row, G * H, {{0, nullptr}, {H, dw_h + L * H}}, nullptr, add, polled}, G);
+        solve({R, (G - L) * H, d + L * H, row, G * H, {{0, nullptr}, {H, dw_h + L * H}}, nullptr, add, polled}, true);
     } else if constexpr (!Cell::APART) {
         solve({R, G * H, d, row, G * H, {{I, dw_x}, {H, dw_h}}, db, add, polled});
     } else {  // dG = [last gate's x part, first gates, last gate's h part]; db = [db_x, db_h]
@@ -267,7 +274,7 @@ template <class V, class Cell> struct Segments {
         const int64_t first = v.tape_row(end), open = open_rows - first, keep = open > v.alive(end) ? open : v.alive(end);
         const int64_t to = first - v.tape_row(begin);
         T *const gates = static_cast<T *>(v.a.tape_gates), *const cells = static_cast<T *>(v.a.tape_cells);
-        memmove(gates + to * Cell::TAPE * v.H, gates, static_cast<size_t>(keep * Cell::TAPE * v.H) * sizeof(T));
+        memmove(gates + to * v.tape_width(), gates, static_cast<size_t>(keep * v.tape_width()) * sizeof(T));
         memmove(cells + to * v.H, cells, static_cast<size_t>(keep * v.H) * sizeof(T));
     }
 
@@ -297,7 +304,7 @@ template <class V, class Cell> struct Segments {
         if (v.a.h_scale)
             for (int64_t p = 0; p < v.my_rows(begin); ++p) {
                 const int64_t rank = v.rank(p), b = v.row(rank);
-                v.scale(rank, b, v.row_or_zeros(v.h_start, b));
+                v.scale(rank, b, v.row_or_zeros(v.h_start, b, v.P));
             }
         lf_barrier_wait(w);
         if (lf_stops(w, polled - 1)) return false;

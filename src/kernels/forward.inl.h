@@ -57,7 +57,7 @@ template <class V, class Cell, bool Training> struct Forward {
         t.init_row = projected ? v.stride * v.panel_layout.blocks * G * V::N : 0;
         t.step = 1;
         t.segment[0].count = projected ? 0 : I;
-        t.segment[1].count = v.H;
+        t.segment[1].count = v.K;
         if constexpr (Cell::APART) set_apart(rows, j, blocks);
         if (panels == 2) run_tile_pair<V, BLOCKS * G>(t, rows);
         else run_tile(t, rows, panel_vectors);
@@ -80,7 +80,7 @@ template <class V, class Cell, bool Training> struct Forward {
             if (blocks > BLOCKS) run_tile_pair<V, BLOCKS * G>(t, rows);
             else run_tile(t, rows, blocks * G);
             t.segment[0].count = 0;
-            t.segment[1].count = v.H;
+            t.segment[1].count = v.K;
         }
         T *to = t.z, *x = apart + (waiting - rows * blocks) * V::N;
         for (int r = 0; r < rows; ++r) {
@@ -101,13 +101,13 @@ template <class V, class Cell, bool Training> struct Forward {
 
     void step(int64_t s) {
         const int64_t rows = v.my_rows(s);
-        side_by_side = !projected && !v.split_units && rows > rows_per_tile<V>(4) && v.a.x.stride_b != v.I;
+        side_by_side = v.I && !projected && !v.split_units && rows > rows_per_tile<V>(4) && v.a.x.stride_b != v.I;
         if (side_by_side)
             for (int64_t p = 0; p < rows; ++p) {
                 const int64_t b = v.row(v.rank(p));
                 memcpy(v.input_row(v.rank(p)), View::at(v.a.x, b, v.position(b, s)), static_cast<size_t>(v.I) * sizeof(T));
             }
-        if (v.a.h_scale)
+        if (v.a.h_scale && !Cell::SECOND)
             for (int64_t p = 0; p < rows; ++p) {
                 const int64_t rank = v.rank(p), b = v.row(rank);
                 v.scale(rank, b, v.h_before(s, rank, b));
@@ -167,7 +167,7 @@ template <class V, class Cell, bool Training, class Second = typename Cell::Seco
     SecondForward(const SequenceView<V, Cell> &first, const lf_worker *w) : part(first.a), v(part.view(first, w)), forward(v) {}
     void advance(int64_t s, int64_t begin, int64_t end, bool ahead, const lf_worker *w) {
         if (v.split_units) lf_barrier_wait(w);
-        forward.advance(s, begin, end, ahead);
+        forward.advance(s, begin, end, ahead && v.I);
     }
 };
 template <class V, class Cell, bool Training> struct SecondForward<V, Cell, Training, void> {
@@ -178,51 +178,39 @@ template <class V, class Cell, bool Training> struct SecondForward<V, Cell, Trai
 // Copies the last state of this worker's rows and units to h and c, and fills y where no step has written it.
 template <class V, class Cell, bool Training> inline void finish_rows(const SequenceView<V, Cell> &v) {
     using T = typename V::T;
-    const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
-    if (begin >= end) return;
-    const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
+    const Share<T> units = v.my_units(), numbers = v.my_state();
     for (int64_t p = 0; p < v.my_rows_of(v.B); ++p) {
         const int64_t r = v.rank(p), b = v.row(r), n = v.length(b);
         const bool gone = v.resets(b, n);
-        const T *h = gone ? v.zeros() : n ? v.h_row(n - 1, r, b) : v.row_or_zeros(v.a.h0, b);
-        memmove(static_cast<T *>(v.a.h) + b * v.H + begin, h + begin, bytes);
-        if constexpr (Cell::MEMORY) {
-            T *const c_out = static_cast<T *>(v.a.c) + b * v.H;
-            if (gone) memset(c_out + begin, 0, bytes);
-            else if (n == 0) memmove(c_out + begin, v.row_or_zeros(v.a.c0, b) + begin, bytes);
-            else if (Training) memcpy(c_out + begin, v.cell(n - 1, r) + begin, bytes);
-        }
-        const lf_seq outputs[] = {v.a.y, v.a.c_seq};
-        for (const lf_seq &out : outputs)
+        numbers.copy(static_cast<T *>(v.a.h) + b * v.P, gone ? v.zeros() : n ? v.h_row(n - 1, r, b) : v.row_or_zeros(v.a.h0, b, v.P));
+        if (Cell::MEMORY && (gone || n == 0 || Training))
+            units.copy(static_cast<T *>(v.a.c) + b * v.H, gone ? v.zeros() : n ? v.cell(n - 1, r) : v.row_or_zeros(v.a.c0, b, v.H));
+        const auto fill = [&](const lf_seq &out, const Share<T> &share) {
             if (out.data)
-                v.for_idle(b, [&](int64_t t, int64_t last) {
-                    memcpy(v.at(out, b, t) + begin, last < 0 ? v.zeros() : v.at(out, b, last) + begin, bytes);
-                });
+                v.for_idle(b, [&](int64_t t, int64_t last) { share.copy(v.at(out, b, t), last < 0 ? v.zeros() : v.at(out, b, last)); });
+        };
+        fill(v.a.y, numbers);
+        fill(v.a.c_seq, units);
     }
 }
 
 // Keeps the state before step s of this worker's rows and units.
 template <class V, class Cell> inline void keep_checkpoint(const SequenceView<V, Cell> &v, int64_t s) {
     using T = typename V::T;
-    const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
-    if (begin >= end) return;
-    const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
+    const Share<T> units = v.my_units(), numbers = v.my_state();
     for (int64_t p = 0; p < v.my_rows(s); ++p) {
-        const int64_t rank = v.rank(p), b = v.row(rank), at = b * v.H + begin;
-        memcpy(v.checkpoint(s, 0) + at, v.h_row(s - 1, rank, b) + begin, bytes);
-        if constexpr (Cell::MEMORY) memcpy(v.checkpoint(s, 1) + at, static_cast<const T *>(v.a.c) + at, bytes);
+        const int64_t rank = v.rank(p), b = v.row(rank);
+        numbers.copy(v.checkpoint(s, 0) + b * v.P, v.h_row(s - 1, rank, b));
+        if constexpr (Cell::MEMORY) units.copy(v.checkpoint(s, 1) + b * v.H, static_cast<const T *>(v.a.c) + b * v.H);
     }
 }
 
 // Hands out c of step s of this worker's rows and units.
 template <class V, class Cell, bool Training> inline void copy_cells(const SequenceView<V, Cell> &v, int64_t s) {
     using T = typename V::T;
-    const int64_t begin = v.block_begin * V::N, end = smaller(v.H, v.block_end * V::N);
-    if (begin >= end) return;
     for (int64_t p = 0; p < v.my_rows(s); ++p) {
         const int64_t rank = v.rank(p), b = v.row(rank);
-        const T *c = Training ? v.cell(s, rank) : static_cast<const T *>(v.a.c) + b * v.H;
-        memcpy(v.at(v.a.c_seq, b, v.position(b, s)) + begin, c + begin, static_cast<size_t>(end - begin) * sizeof(T));
+        v.my_units().copy(v.at(v.a.c_seq, b, v.position(b, s)), Training ? v.cell(s, rank) : static_cast<const T *>(v.a.c) + b * v.H);
     }
 }
 

@@ -10,26 +10,27 @@ template <class V, class Cell> struct PanelLayout {
     int64_t whole;         // of which have no idle lanes
     int idle_from;         // lanes of the last block that are units, when some are idle
     int tail_vectors;      // that its panel holds per k: gate by gate without gaps, unless one gate stands apart
-    int64_t unit_stride;   // one block's share of a forward panel: [I+H][blocks of the panel][G][lanes]
+    int64_t unit_stride;   // one block's share of a forward panel: [I+K][blocks of the panel][G][lanes]
     int64_t bias;          // [block][G][lanes]
     int64_t bias_apart;    // [block][lanes]: the start of the h sum that is kept apart
     int64_t extra;         // [block][EXTRA][lanes]: peepholes
-    int64_t back_h;        // w_h^T: K = GH rows, H columns (multiply_rows layout)
-    int64_t back_x;        // w_x^T: K = ALL*H rows in the order of dG, I columns; none in a second part
+    int64_t back_h;        // w_h^T: GH rows, K columns (multiply_rows layout)
+    int64_t back_x;        // w_x^T: ALL*H rows in the order of dG, I columns; none in a second part
     int64_t total;
 
     explicit PanelLayout(const lf_weights &w) {
-        blocks = ceil_div(w.H, V::N);
-        whole = w.H / V::N;
-        idle_from = static_cast<int>(w.H - whole * V::N);
+        const int64_t I = Cell::inputs(w), H = Cell::units(w), K = Cell::depth(w);
+        blocks = ceil_div(H, V::N);
+        whole = H / V::N;
+        idle_from = static_cast<int>(H - whole * V::N);
         tail_vectors = Cell::APART ? G : static_cast<int>(ceil_div(G * idle_from, V::N));
-        unit_stride = (w.I + w.H) * G * V::N;
+        unit_stride = (I + K) * G * V::N;
         bias = blocks * unit_stride;
         bias_apart = bias + blocks * G * V::N;
         extra = bias_apart + (Cell::APART ? blocks * V::N : 0);
         back_h = extra + blocks * Cell::EXTRA * V::N;
-        back_x = back_h + ((w.backward & 1) ? blocks * V::N * G * w.H : 0);
-        total = back_x + ((w.backward & 2) && Cell::FIRST == 0 ? ceil_div(w.I, V::N) * V::N * Cell::ALL * w.H : 0);
+        back_x = back_h + ((w.backward & 1) ? ceil_div(K, V::N) * V::N * G * H : 0);
+        total = back_x + ((w.backward & 2) && !Cell::SECOND ? ceil_div(I, V::N) * V::N * Cell::ALL * H : 0);
     }
     int panel_vectors(int64_t j, int64_t blocks_of_panel) const {
         return j >= whole ? tail_vectors : static_cast<int>(blocks_of_panel) * G;
@@ -58,17 +59,17 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
     const lf_weights &w = *static_cast<const lf_weights *>(args);
     const PanelLayout<V, Cell> layout(w);
     constexpr int G = Cell::COLUMNS;
-    const int64_t I = w.I, H = w.H, row_stride = Cell::ALL * H;
+    const int64_t I = Cell::inputs(w), H = Cell::units(w), K = Cell::depth(w), row_stride = Cell::ALL * H;
     T *const panels = static_cast<T *>(w.panels);
-    const T *const w_x = static_cast<const T *>(w.w_x), *const w_h = static_cast<const T *>(w.w_h);
+    const T *const w_x = static_cast<const T *>(w.w_x), *const w_h = static_cast<const T *>(Cell::recurrent(w));
     const T *const b = static_cast<const T *>(w.b);
     constexpr int64_t CHUNK = 32;  // weight rows read per pass over the blocks: bounds the pages in flight
-    for (int64_t k0 = 0; k0 < I + H; k0 += CHUNK) {
+    for (int64_t k0 = 0; k0 < I + K; k0 += CHUNK) {
         for (int64_t j = 0, panel = 0, blocks; j < layout.blocks; j += blocks, ++panel) {
             blocks = layout.panel_blocks(j, layout.blocks);
             if (panel % worker->count != worker->index) continue;
             T *out = panels + j * layout.unit_stride + k0 * layout.panel_vectors(j, blocks) * V::N;
-            for (int64_t k = k0; k < smaller(I + H, k0 + CHUNK); ++k) {
+            for (int64_t k = k0; k < smaller(I + K, k0 + CHUNK); ++k) {
                 const T *row = (k < I ? w_x + k * row_stride : w_h + (k - I) * row_stride) + Cell::FIRST * H + j * V::N;
                 for (int64_t q = 0; q < blocks; ++q, row += V::N)
                     out = layout.pack_gates(j, out, [&](int gate, auto lanes) { return lanes.load(row + gate * H); });
@@ -87,8 +88,8 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
             for (int64_t k = 0; k < Cell::EXTRA; ++k)
                 V::store(panels + layout.extra + (j * Cell::EXTRA + k) * V::N, w.peepholes ? lanes.load(peephole + k * H + j * V::N) : V::zero());
         });
-    if (w.backward & 1) pack_panels<V, true>(w_h + Cell::FIRST * H, G * H, H, row_stride, panels + layout.back_h, worker);
-    if (!(w.backward & 2) || Cell::FIRST) return;
+    if (w.backward & 1) pack_panels<V, true>(w_h + Cell::FIRST * H, G * H, K, row_stride, panels + layout.back_h, worker);
+    if (!(w.backward & 2) || Cell::SECOND) return;
     // dG begins with the last gate where h's part of it stands apart, behind the others.
     constexpr int first = Cell::APART ? G - 1 : 0;
     pack_panels<V, true>(w_x + first * H, (Cell::ALL - first) * H, I, row_stride, panels + layout.back_x, worker, 0, first * H);
@@ -100,10 +101,10 @@ inline int64_t line(int64_t numbers) { return ceil_div(numbers, 16) * 16; }  // 
 // Scratch, in numbers from its start.
 template <class V, class Cell> struct ScratchLayout {
     static constexpr int64_t PROJECTED = 65536;  // numbers of projected input kept at once: within L2
-    int64_t zeros;       // (H), with resets a row of dG: absent states and gradients
-    int64_t states;      // (2, B, H): h of the last two steps, unless y rows serve
+    int64_t zeros;       // (H or P), with resets a row of dG: absent states and gradients
+    int64_t states;      // (2, B, P): h of the last two steps, unless y rows serve
     int64_t inputs;      // (B, I): x of one step, side by side
-    int64_t scaled;      // (copies, B, H): h of one step times h_scale; workers that share rows have a copy each
+    int64_t scaled;      // (copies, B, P): h of one step times h_scale; workers that share rows have a copy each
     int64_t between;     // (B, BETWEEN*H): from the first part of a step to the second
     int64_t projected;   // (steps_projected, B, blocks, G, lanes)
     int64_t carry;       // (B, H): what backward hands from step to step beside dG: dc, or dh past the gates
@@ -113,26 +114,34 @@ template <class V, class Cell> struct ScratchLayout {
     int64_t steps_projected, total;
 
     static int64_t zero_count(const lf_sequence &a) {
-        return (a.reset ? (Cell::TAPE > 1 ? Cell::TAPE : 1) : 1) * a.weights->H + V::N;
+        return larger((a.reset ? (Cell::TAPE > 1 ? Cell::TAPE : 1) : 1) * a.weights->H, Cell::state(*a.weights)) + V::N;
     }
     static int64_t scaled_copies(const lf_sequence &a) { return a.B < a.threads * rows_per_tile<V>(4) ? a.threads : 1; }
 
     // A second part of a step shares the regions up to `between` with the first and has its others from `after` on.
     explicit ScratchLayout(const lf_sequence &a, int64_t after = 0) {
         const lf_weights &w = *a.weights;
-        const int64_t per_step = a.B * Cell::COLUMNS * ceil_div(w.H, V::N) * V::N;
+        const int64_t per_step = Cell::inputs(w) ? a.B * Cell::COLUMNS * ceil_div(w.H, V::N) * V::N : 0, P = Cell::state(w);
         steps_projected = per_step ? smaller<int64_t>(a.T, PROJECTED / per_step + 1) : 0;
         zeros = 0;
         states = zeros + line(zero_count(a));
-        inputs = states + line(2 * a.B * w.H);
+        inputs = states + line(2 * a.B * P);
         scaled = inputs + line(a.B * w.I);
-        between = scaled + (a.h_scale ? line(scaled_copies(a) * a.B * w.H) : 0);
+        between = scaled + (a.h_scale ? line(scaled_copies(a) * a.B * P) : 0);
         projected = larger(after, between + line(Cell::BETWEEN * a.B * w.H));
         carry = projected + line(steps_projected * per_step);
         h_past = carry + (a.training ? line(a.B * w.H) : 0);
         products = h_past + (a.training && Cell::ZONEOUT ? line(a.B * w.H) : 0);
         packs = products + a.threads * multiply_scratch();
-        total = packs + (a.training ? gradient_scratch<V>(w.I + w.H, a.threads) : 0);
+        total = packs + (a.training && !Cell::SECOND ? gradient_scratch<V>(larger(w.I + P, w.H), a.threads) : 0);
+    }
+};
+
+// A worker's numbers of a row.
+template <class T> struct Share {
+    int64_t begin, end;
+    void copy(T *to, const T *from) const {
+        if (begin < end) memmove(to + begin, from + begin, static_cast<size_t>(end - begin) * sizeof(T));
     }
 };
 
@@ -141,6 +150,7 @@ template <class V, class Cell> struct SequenceView {
     using T = typename V::T;
     const lf_sequence &a;
     const int64_t B, steps, I, H;
+    const int64_t K, P;        // numbers of what meets w_h, of h
     const PanelLayout<V, Cell> panel_layout;
     const ScratchLayout<V, Cell> scratch_layout;
     const T *const panels;
@@ -155,7 +165,8 @@ template <class V, class Cell> struct SequenceView {
     T *scaled;                 // h of one step times h_scale, this worker's copy
     int64_t first, stride;     // this worker's rows: ranks first, first+stride, ..., `owned` at most
     int64_t owned;
-    int64_t block_begin, block_end;
+    int64_t block_begin, block_end;  // this worker's blocks of units
+    int64_t state_begin, state_end;  // of h: the same unless the cell projects
     bool split_units;          // workers share the units of every row, with a barrier after each step
 
     SequenceView(const lf_sequence &args, const int64_t *tape_offsets, const lf_worker *w, int64_t scratch_after, int64_t step, int64_t base, const void *h)
@@ -163,24 +174,31 @@ template <class V, class Cell> struct SequenceView {
         first_step = step, tape_base = base, h_start = h;
     }
     SequenceView(const lf_sequence &args, const int64_t *tape_offsets, const lf_worker *w, int64_t scratch_after = 0)
-        : a(args), B(args.B), steps(args.T), I(args.weights->I), H(args.weights->H), panel_layout(*args.weights),
+        : a(args), B(args.B), steps(args.T), I(Cell::inputs(*args.weights)), H(Cell::units(*args.weights)), K(Cell::depth(*args.weights)),
+          P(Cell::state(*args.weights)), panel_layout(*args.weights),
           scratch_layout(args, scratch_after), panels(static_cast<const T *>(args.weights->panels)),
           scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets),
-          in_tape((!Cell::MEMORY || Cell::H_COLUMN) && args.training),
-          compact(in_tape || !args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != H)),
+          in_tape((!Cell::MEMORY || Cell::H_COLUMN || Cell::STATES) && args.training),
+          compact(in_tape || !args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != P)),
           products(scratch + scratch_layout.products + w->index * multiply_scratch()), h_start(args.h0), c_start(args.c0) {
-        const int64_t groups = ceil_div(panel_layout.blocks, GROUP);
-        split_units = w->count > 1 && B < w->count * rows_per_tile<V>(4) && groups >= w->count;
-        scaled = scratch + scratch_layout.scaled + (split_units ? w->index * B * H : 0);
+        split_units = w->count > 1 && B < w->count * rows_per_tile<V>(4) && ceil_div(args.weights->H, V::N * GROUP) >= w->count;
+        scaled = scratch + scratch_layout.scaled + (split_units ? w->index * B * P : 0);
         // Rows of one length: neighbours, so that workers share few cache lines. Rows that end in turn are dealt out in turn.
         const bool dealt = tape_offsets && !split_units;
         first = split_units ? 0 : dealt ? w->index : B * w->index / w->count;
         stride = dealt ? w->count : 1;
         owned = split_units || dealt ? B : B * (w->index + 1) / w->count - first;
-        block_begin = split_units ? GROUP * (groups * w->index / w->count) : 0;
-        block_end = split_units ? smaller(panel_layout.blocks, GROUP * (groups * (w->index + 1) / w->count)) : panel_layout.blocks;
+        const auto share = [&](int64_t width, int64_t &begin, int64_t &end) {
+            const int64_t blocks = ceil_div(width, V::N), groups = ceil_div(blocks, GROUP);
+            begin = split_units ? GROUP * (groups * w->index / w->count) : 0;
+            end = split_units ? smaller(blocks, GROUP * (groups * (w->index + 1) / w->count)) : blocks;
+        };
+        share(H, block_begin, block_end);
+        share(P, state_begin, state_end);
     }
 
+    Share<T> my_units() const { return {block_begin * V::N, smaller(H, block_end * V::N)}; }
+    Share<T> my_state() const { return {state_begin * V::N, smaller(P, state_end * V::N)}; }
     int64_t alive(int64_t s) const { return s >= steps ? 0 : offsets ? offsets[s + 1] - offsets[s] : B; }
     int64_t tape_row(int64_t s) const { return offsets ? offsets[s] : s * B; }
     int64_t my_rows_of(int64_t rows) const { return rows <= first ? 0 : smaller(owned, (rows - first + stride - 1) / stride); }
@@ -221,39 +239,62 @@ template <class V, class Cell> struct SequenceView {
         memset(scratch + scratch_layout.zeros, 0, static_cast<size_t>(scratch_layout.zero_count(a)) * sizeof(T));
     }
     const T *zeros() const { return scratch + scratch_layout.zeros; }
-    const T *row_or_zeros(const void *p, int64_t b) const { return p ? static_cast<const T *>(p) + b * H : zeros(); }
+    // Row b of p (B, width), or zeros.
+    const T *row_or_zeros(const void *p, int64_t b, int64_t width) const { return p ? static_cast<const T *>(p) + b * width : zeros(); }
     T *h_row(int64_t s, int64_t r, int64_t b) const {
         if (in_tape) return h_taped(s, r);
-        return compact ? scratch + scratch_layout.states + ((s & 1) * B + r) * H : at(a.y, b, position(b, s));
+        return compact ? scratch + scratch_layout.states + ((s & 1) * B + r) * P : at(a.y, b, position(b, s));
     }
+    // Where the units of a step go, and their copy: h and y, or m where the cell projects it.
+    T *unit_row(int64_t s, int64_t r, int64_t b) const {
+        if constexpr (Cell::PROJECTED) return m_row(s, r);
+        else return h_row(s, r, b);
+    }
+    T *unit_y(int64_t s, int64_t b) const { return Cell::PROJECTED ? nullptr : y_row(s, b); }
+    T *m_row(int64_t s, int64_t r) const { return Cell::H_COLUMN && a.training ? m_taped(s, r) : between(r); }
+    T *m_taped(int64_t s, int64_t r) const { return Cell::H_COLUMN ? gates(s, r) + Cell::H_COLUMN * a.weights->H : cell(s, r); }
     T *y_row(int64_t s, int64_t b) const { return compact && a.y.data ? at(a.y, b, position(b, s)) : nullptr; }
     T *input_row(int64_t r) const { return scratch + scratch_layout.inputs + r * I; }
     // scaled_row(r) = h times h_scale
     void scale(int64_t r, int64_t b, const T *h) const {
-        const T *const factor = static_cast<const T *>(a.h_scale) + b * H;
+        const T *const factor = static_cast<const T *>(a.h_scale) + b * P;
         T *const out = scaled_row(r);
-        for (int64_t j = 0; j < ceil_div(H, V::N); ++j)
-            with_lanes<V>(j, H, [&](auto lanes) {
+        for (int64_t j = 0; j < ceil_div(P, V::N); ++j)
+            with_lanes<V>(j, P, [&](auto lanes) {
                 lanes.store(out + j * V::N, lanes.load(h + j * V::N) * lanes.load(factor + j * V::N));
             });
     }
-    T *scaled_row(int64_t r) const { return scaled + r * H; }
+    T *scaled_row(int64_t r) const { return scaled + r * P; }
     const T *h_before(int64_t s, int64_t r, int64_t b) const {
         if (resets(b, s)) return zeros();
-        return s > first_step ? h_row(s - 1, r, b) : row_or_zeros(h_start, b);
+        return s > first_step ? h_row(s - 1, r, b) : row_or_zeros(h_start, b, P);
     }
-    T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) - tape_base + r) * Cell::TAPE * H; }
+    int64_t tape_width() const { return Cell::STATES ? Cell::TAPE * a.weights->H + Cell::STATES * P : Cell::TAPE * H; }  // of tape_gates
+    T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) - tape_base + r) * tape_width(); }
     T *cell(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_cells) + (tape_row(s) - tape_base + r) * H; }
     const T *cell_before(int64_t s, int64_t r, int64_t b) const {
         if (resets(b, s)) return zeros();
-        return s > first_step ? cell(s - 1, r) : row_or_zeros(c_start, b);
+        return s > first_step ? cell(s - 1, r) : row_or_zeros(c_start, b, H);
     }
-    // The gradient p (B, H) of the last state of row b, whose last step is s.
-    const T *last_gradient(const void *p, int64_t s, int64_t b) const { return resets(b, s + 1) ? zeros() : row_or_zeros(p, b); }
-    // h (which 0) or c (1) before step s, a multiple of checkpoint_every: (B, H)
+    // The gradient p (B, width) of the last state of row b, whose last step is s.
+    const T *last_gradient(const void *p, int64_t s, int64_t b, int64_t width) const {
+        return resets(b, s + 1) ? zeros() : row_or_zeros(p, b, width);
+    }
+    // h (which 0) or c (1) before step s, a multiple of checkpoint_every: (B, P) or (B, H)
     T *checkpoint(int64_t s, int which) const {
-        const int64_t kept = Cell::MEMORY ? 2 : 1;
-        return static_cast<T *>(a.checkpoints) + ((s / a.checkpoint_every - 1) * kept + which) * B * H;
+        const int64_t kept = P + (Cell::MEMORY ? H : 0);
+        return static_cast<T *>(a.checkpoints) + ((s / a.checkpoint_every - 1) * kept + which * P) * B;
+    }
+    // The gradient past the gates, left by `vectors` vectors of units from `block` at step s, ends at a reset.
+    void end_past(int64_t s, int64_t r, int64_t block, int vectors) const {
+        const int64_t b = row(r);
+        if (!resets(b, s)) return;
+        T *const past = s == 0 && Cell::MEMORY && a.dc0 ? static_cast<T *>(a.dc0) + b * H : carry(r);
+        for (int64_t j = block; j < block + vectors; ++j)
+            with_lanes<V>(j, H, [&](auto lanes) {
+                lanes.store(past + j * V::N, V::zero());
+                if (Cell::ZONEOUT) lanes.store(h_past(r) + j * V::N, V::zero());
+            });
     }
     // The tape now holds steps from s on.
     void enter_segment(int64_t s) {
@@ -262,14 +303,18 @@ template <class V, class Cell> struct SequenceView {
         h_start = s ? checkpoint(s, 0) : a.h0;
         c_start = s && Cell::MEMORY ? checkpoint(s, 1) : a.c0;
     }
-    T *between(int64_t r) const { return scratch + scratch_layout.between + r * Cell::BETWEEN * H; }
+    T *between(int64_t r) const { return scratch + scratch_layout.between + r * Cell::BETWEEN * a.weights->H; }
     T *h_past(int64_t r) const { return scratch + scratch_layout.h_past + r * H; }
     T *carry(int64_t r) const { return scratch + scratch_layout.carry + r * H; }
     // h of a step in the tape: while backward passes for Lstm, from forward on for the others
-    T *h_taped(int64_t s, int64_t r) const { return Cell::H_COLUMN ? gates(s, r) + Cell::H_COLUMN * H : cell(s, r); }
+    T *h_taped(int64_t s, int64_t r) const {
+        if (Cell::STATES) return gates(s, r) + Cell::TAPE * a.weights->H;
+        return Cell::H_COLUMN ? gates(s, r) + Cell::H_COLUMN * H : cell(s, r);
+    }
+    T *dh_taped(int64_t s, int64_t r) const { return h_taped(s, r) + P; }  // where the cell projects
     const T *h_recorded(int64_t s, int64_t r, int64_t b) const {
         if (resets(b, s)) return zeros();
-        return s > first_step ? h_taped(s - 1, r) : row_or_zeros(h_start, b);
+        return s > first_step ? h_taped(s - 1, r) : row_or_zeros(h_start, b, P);
     }
     // ... times h_scale, once backward has passed there
     const T *h_multiplied(int64_t s, int64_t r, int64_t b) const {

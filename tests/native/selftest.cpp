@@ -149,6 +149,8 @@ const CellCase cells[] = {
     {"relu rnn", LF_RNN, SIGMOID, RELU, LINEAR, 0, 0, 0, 0},
     {"peephole lstm", LF_LSTM_ANY, {LF_HARD_SIGMOID, 0.2, 0.5}, {LF_SOFTSIGN, 1, 0}, {LF_MISH, 1, 0}, 1.75, 1.25, 0, 1},
     {"coupled lstm", LF_LSTM_ANY, SIGMOID, {LF_ELU, 1, 1}, {LF_SOFTPLUS, 1, 0}, 0, 0, 1, 1},
+    {"projected lstm", LF_LSTM_PROJECTED, SIGMOID, TANH, TANH, 0, 0, 0, 0},
+    {"projected peephole lstm", LF_LSTM_ANY_PROJECTED, SIGMOID, {LF_SOFTSIGN, 1, 0}, TANH, 0, 1.25, 1, 1},
     {"gru before", LF_GRU_BEFORE, SIGMOID, TANH, LINEAR, 0, 0, 0, 0},
     {"silu gru", LF_GRU_ANY, {LF_HARD_SIGMOID, 0.2, 0.5}, {LF_SILU, 1, 0}, LINEAR, 2.5, 0, 0, 0},
     {"scaled tanh rnn", LF_RNN, SIGMOID, {LF_SCALED_TANH, 1.5, 0.75}, LINEAR, 2.0, 0, 0, 0},
@@ -157,7 +159,7 @@ const CellCase cells[] = {
 template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCase &c, int threads, const char *name) {
     const int64_t B = c.B, T_ = c.T, I = c.I, H = c.H;
     const lf_cell_shape shape = lf_shape_of(kind.cell);
-    const int64_t G = shape.columns;
+    const int64_t G = shape.columns, P = shape.projected ? 3 + H / 2 : H;
     const bool state = !(c.options & NO_STATE), few = c.options & FEW_GRADIENTS, last_only = c.options & LAST_ONLY;
     Random random(static_cast<uint64_t>(B + 100 * T_ + 10007 * I + 1000003 * H));
     const double s = 1.5 / std::sqrt(static_cast<double>(I + H));
@@ -177,17 +179,18 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
             for (int64_t b = 0; b < B; ++b)
                 if (lengths[b] == n) order[at++] = b;
     }
-    const Array<T> w_x(I * G * H, random, s), w_h(H * G * H, random, s), b(shape.biases * H, random, 1.0);
-    const Array<T> x(B * T_ * I, random, 2.0), h0(B * H, random, 1.0), c0(B * H, random, 2.0);
-    const Array<T> dy(B * T_ * H, random, 1.0), dh(B * H, random, 1.0), dc(B * H, random, 1.0);
+    const Array<T> w_x(I * G * H, random, s), w_h(P * G * H, random, s), b(shape.biases * H, random, 1.0);
+    const Array<T> x(B * T_ * I, random, 2.0), h0(B * P, random, 1.0), c0(B * H, random, 2.0);
+    const Array<T> dy(B * T_ * P, random, 1.0), dh(B * P, random, 1.0), dc(B * H, random, 1.0);
     const Array<T> peephole(3 * H, random, 0.5), dpeephole(3 * H);
-    const Array<T> y(B * T_ * H), h(B * H), cell(B * H), dx(B * T_ * I), dh0(B * H), dc0(B * H);
-    const Array<T> h_scale(B * H, random, 1.5);
-    const Array<T> dw_x(I * G * H), dw_h(H * G * H), db(shape.biases * H);
+    const Array<T> y(B * T_ * P), h(B * P), cell(B * H), dx(B * T_ * I), dh0(B * P), dc0(B * H);
+    const Array<T> h_scale(B * P, random, 1.5);
+    const Array<T> w_p(shape.projected * H * P, random, s), dw_p(shape.projected * H * P);
+    const Array<T> dw_x(I * G * H), dw_h(P * G * H), db(shape.biases * H);
 
     lf_weights w = {};
-    w.I = I, w.H = H, w.cell = kind.cell, w.dtype = dtype_of<T>(), w.backward = few ? 1 : 3;
-    w.w_x = w_x.get(), w.w_h = w_h.get(), w.b = c.options & NO_BIAS ? nullptr : b.get();
+    w.I = I, w.H = H, w.P = P, w.cell = kind.cell, w.dtype = dtype_of<T>(), w.backward = few ? 1 : 3;
+    w.w_x = w_x.get(), w.w_h = w_h.get(), w.w_p = w_p.get(), w.b = c.options & NO_BIAS ? nullptr : b.get();
     w.gate = kind.gate, w.candidate = kind.candidate, w.output = kind.output, w.clip = kind.clip, w.cell_clip = kind.cell_clip;
     w.coupled = kind.coupled, w.peepholes = kind.peepholes, w.peephole = kind.peepholes ? peephole.get() : nullptr;
     const Buffer panels(lf_weights_bytes(&w));
@@ -203,7 +206,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     if (holes) places.give(&a, c.options);
     if (c.options & SCALED) a.h_scale = h_scale.get();
     a.x = series(x, I);
-    if (!last_only) a.y = series(y, H);
+    if (!last_only) a.y = series(y, P);
     a.h0 = state ? h0.get() : nullptr, a.c0 = state && shape.memory ? c0.get() : nullptr;
     a.h = h.get(), a.c = shape.memory ? cell.get() : nullptr;
     uint64_t inference;
@@ -221,8 +224,8 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     a.training = 1;
     if (c.options & CHECKPOINTS) a.checkpoint_every = 4;
     const int64_t rows = lf_tape_rows(&a, R), item = static_cast<int64_t>(sizeof(T));
-    const Buffer tape_gates(rows * shape.tape * H * item), tape_cells(rows * H * item);
-    const Buffer checkpoints(c.options & CHECKPOINTS ? (T_ - 1) / 4 * (1 + shape.memory) * B * H * item : 0);
+    const Buffer tape_gates(rows * (shape.tape * H + 2 * P * shape.projected) * item), tape_cells(rows * H * item);
+    const Buffer checkpoints(c.options & CHECKPOINTS ? (T_ - 1) / 4 * (P + shape.memory * H) * B * item : 0);
     a.checkpoints = checkpoints.get();
     a.tape_gates = tape_gates.get(), a.tape_cells = tape_cells.get();
     const Buffer scratch(lf_sequence_scratch(&a));
@@ -233,14 +236,14 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     if (shape.memory) hash.add(cell, "c is NaN");
     expect(hash.value() == inference, name, "training and inference differ");
 
-    if (!last_only) a.dy = series(dy, H);
+    if (!last_only) a.dy = series(dy, P);
     a.dh = dh.get(), a.dc = few || !shape.memory ? nullptr : dc.get();
     if (!few) a.dx = series(dx, I), a.dh0 = dh0.get(), a.dc0 = shape.memory ? dc0.get() : nullptr;
-    a.dw_x = dw_x.get(), a.dw_h = dw_h.get(), a.db = db.get();
+    a.dw_x = dw_x.get(), a.dw_h = dw_h.get(), a.dw_p = dw_p.get(), a.db = db.get();
     if (kind.peepholes) a.dpeephole = dpeephole.get();
     if (c.options & ACCUMULATE) {
         a.accumulate = 1;
-        for (const Array<T> *g : {&dw_x, &dw_h, &db, &dpeephole})
+        for (const Array<T> *g : {&dw_x, &dw_h, &dw_p, &db, &dpeephole})
             for (int64_t k = 0; k < g->size(); ++k) (*g)[k] = static_cast<T>(random(1.0));
     }
     expect(lf_sequence_backward(&a) == LF_OK, name, "backward's status");
@@ -248,6 +251,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     if (!few && shape.memory) hash.add(dc0, "dc0 is NaN");
     hash.add(dw_x, "dw_x is NaN"), hash.add(dw_h, "dw_h is NaN"), hash.add(db, "db is NaN");
     if (kind.peepholes) hash.add(dpeephole, "dpeephole is NaN");
+    if (shape.projected) hash.add(dw_p, "dw_p is NaN");
     return hash.value();
 }
 
@@ -337,7 +341,7 @@ template <class T> void run_all(const char *type) {
     int number = 0;
     for (const CellCase &kind : cells)
         for (const SequenceCase &c : sequences) {
-            const bool plain = kind.cell == LF_LSTM || kind.cell == LF_GRU || kind.cell == LF_RNN;
+            const bool plain = kind.cell == LF_LSTM || kind.cell == LF_GRU || kind.cell == LF_RNN || kind.cell == LF_LSTM_PROJECTED;
             if (++number % 3 && !plain) continue;  // options: a third of the cases, in turn
             std::snprintf(name, sizeof name, "%s %s B%d T%d I%d H%d options%d", kind.name, type, static_cast<int>(c.B),
                           static_cast<int>(c.T), static_cast<int>(c.I), static_cast<int>(c.H), c.options);
