@@ -21,6 +21,7 @@ class Weights:
     # `recurrent_activation` of the other gates, `output_activation` of c' (None: activation)
     # clip: of the arguments of the gates' activations, cell_clip: of c' (0: none); input_forget: f = 1 - i
     # peephole: pack takes (3H), i f o; zoneout_h, zoneout_c: rates
+    # projection: P, pack takes (H,P); h, y, w_h, ... then have P numbers where they have H; 0: none
     cell: str
     nbytes: int
     def __init__(
@@ -42,8 +43,16 @@ class Weights:
         zoneout_h: float = 0,
         zoneout_c: float = 0,
         reset_after: bool = True,
+        projection: int = 0,
     ) -> None: ...
-    def pack(self, w_x: _Array, w_h: _Array, b: _Array | None, peephole: _Array | None = None) -> None: ...
+    def pack(
+        self,
+        w_x: _Array,
+        w_h: _Array,
+        b: _Array | None,
+        peephole: _Array | None = None,
+        projection: _Array | None = None,
+    ) -> None: ...
 
 @final
 class Rows:
@@ -106,6 +115,7 @@ class Sequence:
         accumulate: bool = False,
         h_scale: _Array | None = None,
         dpeephole: _Array | None = None,
+        dprojection: _Array | None = None,
     ) -> None: ...
 
 @final

@@ -25,6 +25,7 @@ class Tape:
         "layout",
         "one_bias",
         "peephole",
+        "projection",
         "shape",
         "x",
         "x_scale",
@@ -44,6 +45,7 @@ class Tape:
         peephole: bool = False,
         x_scale: Array | None = None,
         h_scale: Array | None = None,
+        projection: int | None = None,
     ) -> None:
         self.cell = cell
         self.x, self.h0, self.c0 = x, h0, c0
@@ -53,6 +55,7 @@ class Tape:
         self.biases = biases  # rows of db in the kernel
         self.one_bias = one_bias  # db has one row, (GH)
         self.peephole = peephole  # their gradient is wanted
+        self.projection = projection  # P, or None without
         self._sequence = [sequence]
 
     @property

@@ -99,6 +99,8 @@ def plot_gates(layer: Any, x: Any, unit: int = 0, file: Target | None = None) ->
         raise ValueError("plot_gates: expected a layers.LSTM that has its weights; call it on data first")
     if (layer.activation, layer.recurrent_activation) != ("tanh", "sigmoid"):
         raise ValueError(f"plot_gates: {layer.label} has other activations than tanh and sigmoid; use those")
+    if layer.active:
+        raise ValueError(f"plot_gates: {layer.label} has {', '.join(layer.active)}; expected a plain LSTM")
     steps = np.asarray(x, layer.dtype)
     steps = steps[0] if steps.ndim == 3 and len(steps) == 1 else steps
     if steps.ndim != 2 or not 0 <= unit < layer.units:

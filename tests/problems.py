@@ -55,29 +55,41 @@ class Problem:
 
 
 def make(
-    B: int, T: int, I: int, H: int, dtype: Any = np.float64, seed: int = 0, *, cell: str = "lstm", **options: Any
+    B: int,
+    T: int,
+    I: int,
+    H: int,
+    dtype: Any = np.float64,
+    seed: int = 0,
+    *,
+    cell: str = "lstm",
+    projection: int | None = None,
+    **options: Any,
 ) -> Problem:
-    """RandomState: its stream is frozen, so that stored hashes stay valid."""
+    """projection: P. RandomState: its stream is frozen, so that stored hashes stay valid."""
     random = np.random.RandomState(seed + 1000 * B + 100 * T + 10 * I + H)
 
     def draw(*shape: int, scale: float = 1.0) -> Array:
         return (scale * (2 * random.random_sample(shape) - 1)).astype(dtype)
 
     s = 1.5 / np.sqrt(I + H)
-    G, memory = GATES[cell], cell == "lstm"
-    return Problem(
+    G, memory, P = GATES[cell], cell == "lstm", projection or H
+    p = Problem(
         x=draw(B, T, I, scale=2.0),
         w_x=draw(I, G * H, scale=s),
-        w_h=draw(H, G * H, scale=s),
+        w_h=draw(P, G * H, scale=s),
         b=draw(2, G * H) if cell == "gru" else draw(G * H),
-        h0=draw(B, H),
+        h0=draw(B, P),
         c0=draw(B, H, scale=2.0) if memory else None,
-        dy=draw(B, T, H),
-        dh=draw(B, H),
+        dy=draw(B, T, P),
+        dh=draw(B, P),
         dc=draw(B, H) if memory else None,
         options=options,
         cell=cell,
     )
+    if projection:
+        p.options["projection"] = draw(H, P, scale=2 * s)
+    return p
 
 
 def run(p: Problem, module: Any = functional, gradients: bool = True, **more: Any) -> dict[str, Array]:
@@ -91,8 +103,9 @@ def run(p: Problem, module: Any = functional, gradients: bool = True, **more: An
     results = {**output._asdict(), **{f"d{name}": g for name, g in grads._asdict().items()}}
     if getattr(output, "c_sequence", None) is not None:
         results["c_sequence"] = output.c_sequence
-    if getattr(grads, "peephole", None) is not None:
-        results["dpeephole"] = grads.peephole
+    for name in ("peephole", "projection"):
+        if getattr(grads, name, None) is not None:
+            results[f"d{name}"] = getattr(grads, name)
     return results
 
 

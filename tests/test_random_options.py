@@ -26,6 +26,7 @@ def problems(draw: Any) -> Problem:
     B, T, I, H = draw(st.integers(1, 8)), draw(st.integers(1, 6)), draw(st.integers(1, 9)), draw(st.integers(1, 35))
     dtype = draw(st.sampled_from(["float32", "float64"]))
     random = np.random.RandomState(draw(st.integers(0, 10**6)))
+    P = draw(st.sampled_from([None, 1, 8, 19])) if cell == "lstm" else None
     options: dict[str, Any] = {"reverse": draw(st.booleans()), "num_threads": draw(st.integers(1, 3))}
     options["activation"] = draw(st.sampled_from(ACTIVATIONS))
     if draw(st.booleans()):
@@ -38,7 +39,7 @@ def problems(draw: Any) -> Problem:
         options["output_activation"] = draw(st.sampled_from([None, *ACTIVATIONS]))
         options["input_forget"] = draw(st.booleans())
         options["cell_clip"] = draw(st.sampled_from([None, 0.5, 1.5]))
-        extra = draw(st.sampled_from(["", "peephole", "zoneout"]))
+        extra = draw(st.sampled_from(["", "peephole", "zoneout"] if P is None else ["", "peephole"]))
         if extra == "peephole":
             options["peephole"] = random.uniform(-1, 1, 3 * H).astype(dtype)
         if extra == "zoneout":
@@ -54,10 +55,10 @@ def problems(draw: Any) -> Problem:
     if draw(st.booleans()):
         options["dropout"] = (random.rand(B, I) < 0.7).astype(dtype) / np.asarray(0.7, dtype)
     if draw(st.booleans()):
-        options["recurrent_dropout"] = (random.rand(B, H) < 0.7).astype(dtype) / np.asarray(0.7, dtype)
+        options["recurrent_dropout"] = (random.rand(B, P or H) < 0.7).astype(dtype) / np.asarray(0.7, dtype)
     if draw(st.booleans()):
         options["checkpoint_every"] = draw(st.integers(1, T))
-    p = make(B, T, I, H, dtype, random.randint(1000), cell=cell, **options)
+    p = make(B, T, I, H, dtype, random.randint(1000), cell=cell, projection=P, **options)
     p.w_h *= 0.5  # unbounded activations stay in range
     return p
 

@@ -19,7 +19,7 @@ SHAPES = [(3, 5, 7, 6), (1, 9, 4, 20), (13, 6, 2, 17), (2, 40, 3, 35), (29, 4, 5
 def draw(p: Problem, seed: int, *names: str) -> dict[str, Any]:
     """Random options of these names for a problem."""
     random = np.random.RandomState(seed)
-    (B, T, I), H, dtype = p.x.shape, p.w_h.shape[0], p.x.dtype
+    (B, T, I), H, dtype = p.x.shape, p.h0.shape[1], p.x.dtype
     make_option = {
         "mask": lambda: random.rand(B, T) < 0.7,
         "reset": lambda: random.rand(B, T) < 0.3,

@@ -19,14 +19,18 @@ MODULES = [pytest.param(None, id="kernel"), pytest.param(reference, id="referenc
 def torch_run(p: Problem, time_major: bool = False, reverse: bool = False, lengths: Any = None) -> dict[str, Any]:
     """The same dictionary as problems.run, from torch.nn.LSTM and autograd."""
     t = {n: torch.tensor(a, requires_grad=True) for n, a in p.inputs.items()}
-    I, H = p.w_x.shape[0], p.w_h.shape[0]
-    layer = torch.nn.LSTM(I, H, batch_first=not time_major, dtype=t["x"].dtype)
+    I, H, P = p.w_x.shape[0], p.c0.shape[1], p.h0.shape[1]
+    projected = "projection" in p.options
+    layer = torch.nn.LSTM(I, H, batch_first=not time_major, dtype=t["x"].dtype, proj_size=P if projected else 0)
     weights = {
         "weight_ih_l0": t["w_x"].T,
         "weight_hh_l0": t["w_h"].T,
         "bias_ih_l0": t["b"],
         "bias_hh_l0": torch.zeros_like(t["b"]),
     }
+    if projected:
+        t["projection"] = torch.tensor(p.options["projection"], requires_grad=True)
+        weights["weight_hr_l0"] = t["projection"].T
     x = t["x"].flip(0 if time_major else 1) if reverse else t["x"]
     if lengths is not None:
         x = torch.nn.utils.rnn.pack_padded_sequence(
@@ -71,3 +75,10 @@ def test_reverse_and_time_major(dtype: Any, module: Any) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_packed_sequence(dtype: Any, module: Any) -> None:
     compare(make(4, 6, 3, 9, dtype), module, lengths=[2, 6, 1, 4])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_projection(dtype: Any, module: Any) -> None:
+    compare(make(3, 5, 7, 6, dtype, projection=4), module)
+    compare(make(9, 12, 8, 33, dtype, projection=17), module, reverse=True)
+    compare(make(4, 6, 3, 9, dtype, projection=5), module, lengths=[2, 6, 1, 4])

@@ -44,12 +44,16 @@ GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 @dataclass(frozen=True)
 class Stack:
-    """`layers` layers of `cell`, each in `directions` directions; `ragged`: rows of different lengths, padded to T."""
+    """`layers` layers of `cell`, each in `directions` directions.
+
+    ragged: rows of different lengths, padded to T. projected: h is projected from H to half as many numbers.
+    """
 
     cell: str = "lstm"
     directions: int = 1
     layers: int = 1
     ragged: bool = False
+    projected: bool = False
 
 
 STACKS = {
@@ -59,6 +63,7 @@ STACKS = {
     "rnn": Stack(cell="rnn"),
     "bidirectional": Stack(directions=2),
     "two layers": Stack(layers=2),
+    "projection": Stack(projected=True),
 }
 
 
@@ -99,19 +104,26 @@ class Case:
         return STACKS[self.option]
 
     @property
+    def P(self) -> int:
+        """Numbers of h."""
+        return max(1, self.H // 2) if self.stack.projected else self.H
+
+    @property
     def layer_inputs(self) -> list[int]:
         """Input features of each layer."""
-        return [self.I, *[self.H * self.stack.directions] * (self.stack.layers - 1)]
+        return [self.I, *[self.P * self.stack.directions] * (self.stack.layers - 1)]
 
     def flop(self) -> int:
         """Multiplications and additions of the matrix products: 8 B T H (I+H) forward, three times that in training.
 
-        In a stack 2 G instead of 8 for G gates, valid steps instead of B T, summed over layers and directions.
+        In a stack 2 G instead of 8 for G gates, valid steps instead of B T, summed over layers and directions; a
+        projection to P adds 2 B T H P.
         """
         valid = self.lengths()
         steps = self.B * self.T if valid is None else int(valid.sum())
-        rows = sum(I + self.H for I in self.layer_inputs) * self.stack.directions
-        return 2 * GATES[self.stack.cell] * steps * self.H * rows * (3 if self.mode == "training" else 1)
+        gates, projection = GATES[self.stack.cell], self.P if self.stack.projected else 0
+        columns = sum(gates * (I + self.P) + projection for I in self.layer_inputs) * self.stack.directions
+        return 2 * steps * self.H * columns * (3 if self.mode == "training" else 1)
 
     def lengths(self) -> NDArray[np.int64] | None:
         """Valid steps of each row, evenly spread over 1..T in no order (53 % of B*T at T=100); None: T in every row."""

@@ -1,4 +1,4 @@
-"""Cases beyond one LSTM layer: other cells, rows of different lengths, two directions, two layers."""
+"""Cases beyond one LSTM layer: other cells, rows of different lengths, two directions, two layers, a projection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .cases import GATES, Case
 from .machine import Limits
 
-Weights = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # w_x (I,GH), w_h (H,GH), b of `functional`
+Weights = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # w_x (I,GH), w_h (P,GH), b of `functional`
 
 
 def weights(case: Case) -> list[list[Weights]]:
@@ -31,14 +31,22 @@ def weights(case: Case) -> list[list[Weights]]:
 
     bias = (2, columns) if stack.cell == "gru" else (columns,)
     return [
-        [(uniform(inputs, columns), uniform(H, columns), uniform(*bias)) for _ in range(stack.directions)]
+        [(uniform(inputs, columns), uniform(case.P, columns), uniform(*bias)) for _ in range(stack.directions)]
         for inputs in case.layer_inputs
     ]
 
 
+def projection(case: Case) -> NDArray[Any] | None:
+    """w_p (H,P) of all layers, uniform in +-1/sqrt(H); None without."""
+    if not case.stack.projected:
+        return None
+    rng, bound = np.random.default_rng([23, *case.shape]), case.H**-0.5
+    return rng.uniform(-bound, bound, (case.H, case.P)).astype(case.dtype)
+
+
 def output_gradient(case: Case) -> NDArray[Any]:
-    """dy (B,T,H directions), standard normal; zero beyond a row's length."""
-    width = case.H * case.stack.directions
+    """dy (B,T,P directions), standard normal; zero beyond a row's length."""
+    width = case.P * case.stack.directions
     dy = np.random.default_rng([22, *case.shape]).standard_normal((case.B, case.T, width)).astype(case.dtype)
     valid = case.lengths()
     if valid is not None:

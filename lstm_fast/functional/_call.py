@@ -11,7 +11,7 @@ from lstm_fast import _check, _core, _rows
 from lstm_fast._check import Array
 from lstm_fast._core import empty
 from lstm_fast._tape import Tape
-from lstm_fast.functional import _settings
+from lstm_fast.functional import _projection, _settings
 from lstm_fast.functional._settings import Settings
 
 
@@ -60,6 +60,7 @@ def forward(
     peephole: ArrayLike | None = None,
     return_c: bool = False,
     zoneout_seed: int | None = None,
+    projection: ArrayLike | None = None,
 ) -> tuple[Array, Array, Any, Any, Any]:
     """y, h, c (None without memory), when training the tape, and if asked for c of all steps."""
     out = options.out
@@ -69,31 +70,40 @@ def forward(
     )  # fmt: skip
     B, T, batched = layout.B, layout.T, layout.batched
     I, dtype = x.shape[-1], x.dtype
-    w_x, w_h, b, H = _check.weights(op, cell.gates, I, w_x, w_h, b, dtype, cell.biases)
-    _check.size(op, B, T, I, H)
-    h0 = _check.state(op, "h0", h0, B, H, dtype, batched)
+    w_p: Array | None = None
+    if projection is None:
+        w_x, w_h, b, H = _check.weights(op, cell.gates, I, w_x, w_h, b, dtype, cell.biases)
+        P, letter = H, "H"  # numbers of h
+    else:
+        _projection.check(op, settings)
+        w_x, w_h, b, w_p = _projection.weights(op, I, w_x, w_h, b, projection, dtype)
+        (H, P), letter = w_p.shape, "P"
+    _check.size(op, B, T, I, max(H, P))
+    h0 = _check.state(op, "h0", h0, B, P, dtype, batched, letter)
     c0 = _check.state(op, "c0", c0, B, H, dtype, batched)
     x_scale = _check.state(op, "dropout", options.dropout, B, I, dtype, batched, "I")
-    h_scale = _check.state(op, "recurrent_dropout", options.recurrent_dropout, B, H, dtype, batched)
+    h_scale = _check.state(op, "recurrent_dropout", options.recurrent_dropout, B, P, dtype, batched, letter)
     workers = 0 if options.num_threads is None else _check.num_threads(op, options.num_threads)
     every = _check.checkpoint_every(op, options.checkpoint_every)
-    shape = layout.shape(H)
+    shape = layout.shape(P)
     if out is None:
         y = target = empty(shape, dtype)
     else:
-        y = _check.output(op, out, shape, dtype, (x, w_x, w_h, b, h0, c0))
+        y = _check.output(op, out, shape, dtype, (x, w_x, w_h, b, h0, c0, w_p))
         target = y if _check.rows(y) is y else empty(shape, dtype)  # the kernel writes contiguous rows
-    h, c = empty((B, H), dtype), empty((B, H), dtype) if cell.memory else None
+    h, c = empty((B, P), dtype), empty((B, H), dtype) if cell.memory else None
     if x_scale is not None:
         x = layout.scaled(x, x_scale)
 
     keywords, drawn = settings.checked(op), _settings.seed(op, zoneout_seed)
     if peephole is not None and settings.zoneout is not None:
         raise ValueError(f"{op}: peephole and zoneout contradict each other; pass one of them")
-    c_seq = empty(shape, dtype) if return_c else None
+    c_seq = empty(layout.shape(H), dtype) if return_c else None
     peephole = _settings.peephole(op, peephole, H, dtype)
+    if w_p is not None:
+        keywords["projection"] = P
     weights = _core.Weights(cell.name, I, H, dtype, training, peephole=peephole is not None, **keywords)
-    weights.pack(w_x, w_h, kernel_bias(b, cell.biases == 2, settings.reset_after), peephole)
+    weights.pack(w_x, w_h, kernel_bias(b, cell.biases == 2, settings.reset_after), peephole, w_p)
     sequence = _core.Sequence(
         weights,
         B,
@@ -113,7 +123,8 @@ def forward(
     tape = None
     if training:
         kept = 1 if cell.biases == 2 and not settings.reset_after else cell.biases
-        tape = Tape(cell.name, sequence, x, h0, c0, H, layout, kept, one_bias, peephole is not None, x_scale, h_scale)
+        tape = Tape(cell.name, sequence, x, h0, c0, H, layout, kept, one_bias, peephole is not None, x_scale, h_scale,
+                    None if w_p is None else P)  # fmt: skip
     if not batched:
         h, c = h[0], None if c is None else c[0]
     return y, h, c, tape, c_seq
@@ -130,22 +141,23 @@ def kernel_bias(b: Array | None, two: bool, apart: bool) -> Array | None:
 
 def backward(
     op: str, cell: Cell, tape: Tape, dy: ArrayLike | None, dh: ArrayLike | None, dc: ArrayLike | None = None
-) -> tuple[tuple[Array, ...], Array | None]:
-    """dx, dw_x, dw_h, db, dh0 and, with memory, dc0; and the gradient of the peepholes, if there were any."""
+) -> tuple[tuple[Array, ...], Array | None, Array | None]:
+    """dx, dw_x, dw_h, db, dh0 and, with memory, dc0; the gradients of peepholes and projection, if there were any."""
     if not isinstance(tape, Tape) or tape.cell != cell.name:
         got = f"one of {tape.cell}_forward" if isinstance(tape, Tape) else type(tape).__name__
         raise TypeError(f"{op}: expected a tape from {cell.name}_forward, got {got}")
     B, _, I, H = tape.shape
     layout, dtype, G = tape.layout, tape.dtype, cell.gates
-    batched = layout.batched
-    dy = _check.like_output(op, "dy", dy, layout.shape(H), dtype)
-    dh = _check.state(op, "dh", dh, B, H, dtype, batched)
+    batched, P = layout.batched, H if tape.projection is None else tape.projection
+    dy = _check.like_output(op, "dy", dy, layout.shape(P), dtype)
+    dh = _check.state(op, "dh", dh, B, P, dtype, batched, "H" if tape.projection is None else "P")
     dc = _check.state(op, "dc", dc, B, H, dtype, batched)
 
     dx = empty(layout.shape(I), dtype)
-    dw_x, dw_h, db = empty((I, G * H), dtype), empty((H, G * H), dtype), empty((tape.biases, G * H), dtype)
-    dh0, dc0 = empty((B, H), dtype), empty((B, H), dtype) if cell.memory else None
+    dw_x, dw_h, db = empty((I, G * H), dtype), empty((P, G * H), dtype), empty((tape.biases, G * H), dtype)
+    dh0, dc0 = empty((B, P), dtype), empty((B, H), dtype) if cell.memory else None
     dpeephole = empty((3 * H,), dtype) if tape.peephole else None
+    dprojection = empty((H, P), dtype) if tape.projection is not None else None
     tape.take(op).backward(
         tape.x,
         None if dy is None else layout.kernel(dy),
@@ -161,6 +173,7 @@ def backward(
         tape.c0,
         h_scale=tape.h_scale,
         dpeephole=dpeephole,
+        dprojection=dprojection,
     )
     if tape.x_scale is not None:
         layout.scaled(layout.kernel(dx), tape.x_scale, out=layout.kernel(dx))
@@ -169,4 +182,4 @@ def backward(
     # one kernel bias for b_x + b_h: both have its gradient
     db = db[0] if tape.one_bias else np.repeat(db, cell.biases // tape.biases, axis=0)
     grads = (dx, dw_x, dw_h, db, dh0)
-    return grads if dc0 is None else (*grads, dc0), dpeephole
+    return grads if dc0 is None else (*grads, dc0), dpeephole, dprojection

@@ -39,10 +39,11 @@ class _Grads(NamedTuple):
 class LSTMGrads(_Grads):
     """The gradient of each input of `lstm_forward` in the shape of that input (b, h0, c0 also where they were None).
 
-    Six arrays as a tuple; `peephole` (3H) beside them where peepholes were given.
+    Six arrays as a tuple; `peephole` (3H) and `projection` (H,P) beside them where they were given.
     """
 
     peephole: Array | None = None
+    projection: Array | None = None
 
 
 def _output(y: Array, h: Array, c: Array, c_sequence: Array | None) -> LSTMOutput:
@@ -64,6 +65,7 @@ def lstm(
     recurrent_activation: Activation = "sigmoid",
     output_activation: Activation | None = None,
     peephole: ArrayLike | None = None,
+    projection: ArrayLike | None = None,
     input_forget: bool = False,
     clip: float | None = None,
     cell_clip: float | None = None,
@@ -100,6 +102,8 @@ def lstm(
         recurrent_activation: of i, f and o.
         output_activation: of c' alone; None: `activation`.
         peephole: (3H), p_i p_f p_o: i and f also see p*c, o sees p*c'.
+        projection: (H,P), w_p: h' = (o*tanh(c')) w_p has P numbers, then w_h is (P,4H), h0 (B,P), y (B,T,P); not
+            together with zoneout.
         input_forget: f = 1 - i; the columns of f are without effect.
         clip: bounds the arguments of the gates' activations to [-clip, clip].
         cell_clip: bounds c'.
@@ -131,7 +135,7 @@ def lstm(
 
     Source:
         Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000; peepholes: Gers & Schmidhuber 2000; coupled gates:
-        Greff et al. 2015; zoneout: Krueger et al. 2016.
+        Greff et al. 2015; zoneout: Krueger et al. 2016; projection: Sak et al. 2014.
 
     Example:
         >>> import numpy as np
@@ -147,8 +151,9 @@ def lstm(
         activation, recurrent_activation, output_activation, clip, cell_clip, input_forget, zoneout=zoneout
     )
     y, h, c, _, c_seq = _call.forward(
-        "lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options, settings, peephole, return_c, zoneout_seed
-    )
+        "lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options, settings, peephole, return_c, zoneout_seed,
+        projection,
+    )  # fmt: skip
     return _output(y, h, c, c_seq)
 
 
@@ -164,6 +169,7 @@ def lstm_forward(
     recurrent_activation: Activation = "sigmoid",
     output_activation: Activation | None = None,
     peephole: ArrayLike | None = None,
+    projection: ArrayLike | None = None,
     input_forget: bool = False,
     clip: float | None = None,
     cell_clip: float | None = None,
@@ -211,8 +217,9 @@ def lstm_forward(
         activation, recurrent_activation, output_activation, clip, cell_clip, input_forget, zoneout=zoneout
     )
     y, h, c, tape, c_seq = _call.forward(
-        "lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options, settings, peephole, return_c, zoneout_seed
-    )
+        "lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options, settings, peephole, return_c, zoneout_seed,
+        projection,
+    )  # fmt: skip
     return _output(y, h, c, c_seq), tape
 
 
@@ -248,8 +255,10 @@ def lstm_backward(
         >>> lstm_backward(tape, dh=np.ones((1, 1))).b.round(4).tolist()
         [0.0894, 0.024, 0.1542, 0.1559]
     """
-    grads, dpeephole = _call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc)
+    grads, dpeephole, dprojection = _call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc)
     result = LSTMGrads(*grads)
     if dpeephole is not None:
         result.peephole = dpeephole
+    if dprojection is not None:
+        result.projection = dprojection
     return result

@@ -44,6 +44,7 @@ class Cell(Layer):
     dropout: float
     recurrent_dropout: float
     zoneout: list[float] | None = None  # rates of h and c
+    projection: int | None = None  # P, the numbers of h
     kernel: Parameter
     recurrent_kernel: Parameter
     bias: Parameter | None
@@ -99,7 +100,7 @@ class Cell(Layer):
     @property
     def state_sizes(self) -> list[int]:
         """The features of each state."""
-        return [self.units] * len(self.state_names)
+        return [self.output_size, self.units][: len(self.state_names)]
 
     @property
     def state_size(self) -> Any:
@@ -108,7 +109,7 @@ class Cell(Layer):
 
     @property
     def output_size(self) -> int:
-        return self.units
+        return self.projection or self.units
 
     def get_initial_state(self, batch_size: int) -> list[Array]:
         """Zeros (B,H) for each state."""
@@ -117,14 +118,14 @@ class Cell(Layer):
     # weights
 
     def build(self, *shapes: Shape) -> None:
-        I, H, G = shapes[0][-1], self.units, self.gates
+        I, H, P, G = shapes[0][-1], self.units, self.output_size, self.gates
         if I is None:
             raise ValueError(f"{self.label}: expected a known number of features, got shape {shapes[0]}")
         self.kernel = self._add("kernel", "kernel", (I, G * H))
-        self.recurrent_kernel = self._add("recurrent", "recurrent_kernel", (H, G * H))
+        self.recurrent_kernel = self._add("recurrent", "recurrent_kernel", (P, G * H))
         self.bias = self._add("bias", "bias", self.bias_shape()) if self.use_bias else None
         owner = self.host or self
-        self.extras = {name: owner.add_weight(name, extra.shape(H), extra.initializer)
+        self.extras = {name: owner.add_weight(name, extra.shape(H, P), extra.initializer)
                        for name, extra in WEIGHTS.items() if extra.setting in self.active}  # fmt: skip
         for name, p in self.extras.items():
             setattr(self, name, p)

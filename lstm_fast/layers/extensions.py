@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lstm_fast.functional import _settings
 
 
@@ -29,11 +31,11 @@ class Setting(NamedTuple):
 class ExtraWeight(NamedTuple):
     """A weight after kernel, recurrent_kernel and bias, of cells whose `setting` is not off.
 
-    shape: of H units. pack, gradient: its keywords in _core.Weights.pack and _core.Sequence.backward.
+    shape: of H units and P numbers of h. pack, gradient: its keywords in _core.Weights.pack, _core.Sequence.backward.
     """
 
     setting: str
-    shape: Callable[[int], tuple[int, ...]]
+    shape: Callable[[int, int], tuple[int, ...]]
     initializer: str
     pack: str
     gradient: str
@@ -47,6 +49,12 @@ def _flag(label: str, name: str, value: Any) -> bool:
 
 def _bound(label: str, name: str, value: Any) -> float | None:
     return _settings.bound(label, name, value) or None
+
+
+def _size(label: str, name: str, value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
+        raise ValueError(f"{label}: expected {name} as an integer >= 1, got {value!r}; use None for none")
+    return None if value is None else int(value)
 
 
 def _rates(label: str, name: str, value: Any) -> list[float] | None:
@@ -68,11 +76,13 @@ SETTINGS: dict[str, Setting] = {
     "clip": Setting(None, _bound, lambda bound: {"clip": bound}),
     "cell_clip": Setting(None, _bound, lambda bound: {"cell_clip": bound}),
     "zoneout": Setting(None, _rates, lambda rates: dict(zip(("zoneout_h", "zoneout_c"), rates, strict=True))),
+    "projection": Setting(None, _size, lambda P: {"projection": P}),
     "output_activation": Setting(None, activation, lambda name: {"output_activation": name}),
 }
 
 WEIGHTS: dict[str, ExtraWeight] = {
-    "peephole": ExtraWeight("peepholes", lambda H: (3 * H,), "zeros", "peephole", "dpeephole"),
+    "projection_kernel": ExtraWeight("projection", lambda H, P: (H, P), "glorot_uniform", "projection", "dprojection"),
+    "peephole": ExtraWeight("peepholes", lambda H, P: (3 * H,), "zeros", "peephole", "dpeephole"),
 }
 
-CONTRADICTIONS: tuple[tuple[str, str], ...] = (("peepholes", "zoneout"),)
+CONTRADICTIONS: tuple[tuple[str, str], ...] = (("peepholes", "zoneout"), ("projection", "zoneout"))

@@ -61,6 +61,7 @@ class LSTMCell(Cell):
         clip: float | None = None,
         cell_clip: float | None = None,
         zoneout: Any = None,
+        projection: int | None = None,
         output_activation: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -93,18 +94,21 @@ class LSTM(Recurrent):
         clip, cell_clip: bounds of the gates' arguments, and of c'.
         zoneout: a rate in [0, 1), or those of h and of c: while training each unit keeps its old state with this
             probability; afterwards that part of it. Not together with peepholes.
+        projection: P: h' = (o*tanh(c')) w_p has P numbers, and so have the output and the state h. Not together with
+            zoneout.
         output_activation: of c' alone; None: activation. An activation is a name, or (name, alpha, beta).
         checkpoint_every: as in `RNN`.
 
     Called as `layer(x, initial_state=[h0, c0], mask=mask)`. Weights, as `get_weights` orders them: kernel (I,4H),
-    recurrent_kernel (H,4H), bias (4H), columns i f g o; with peepholes peephole (3H), i f o.
+    recurrent_kernel (H,4H), bias (4H), columns i f g o; with projection recurrent_kernel is (P,4H) and
+    projection_kernel (H,P) follows; with peepholes peephole (3H), i f o.
 
     Raises:
         ValueError: inputs that are not (B,T,I), another I than at the first call, an unknown or unsupported option.
 
     Source:
         Hochreiter & Schmidhuber 1997; Gers et al. 2000. Peepholes: Gers & Schmidhuber 2000; coupled gates: Greff et al.
-        2015; zoneout: Krueger et al. 2016.
+        2015; zoneout: Krueger et al. 2016; projection: Sak et al. 2014.
 
     Example:
         >>> import numpy as np
@@ -147,6 +151,7 @@ class LSTM(Recurrent):
         clip: float | None = None,
         cell_clip: float | None = None,
         zoneout: Any = None,
+        projection: int | None = None,
         output_activation: Any = None,
         checkpoint_every: int | None = None,
         **kwargs: Any,

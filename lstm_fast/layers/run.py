@@ -73,7 +73,8 @@ class Run:
     def work(self) -> int:
         """Multiply-adds of a forward."""
         B, T, I = self.x.shape
-        return B * T * self.cell.gates * self.cell.units * (I + self.cell.units)
+        cell, P = self.cell, self.cell.output_size
+        return B * T * cell.units * (cell.gates * (I + P) + (P if cell.projection else 0))
 
     def use_threads(self, n: int) -> None:
         """At most n workers from the next forward on; 0: as many as a call may use."""

@@ -60,9 +60,10 @@ class _Grads(NamedTuple):
 
 
 class LSTMGrads(_Grads):
-    """The gradient of each input, in the shape of that input; `peephole` where there were any."""
+    """The gradient of each input, in the shape of that input; `peephole` and `projection` where there were any."""
 
     peephole: Array | None = None
+    projection: Array | None = None
 
 
 class GRUOutput(NamedTuple):
@@ -138,6 +139,8 @@ def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) ->
     grads = LSTMGrads(dx, cell.dw_x, cell.dw_h, cell.bias_gradient(), dh0, dc0)
     if isinstance(cell, _cells.LSTM) and cell.has_peephole:
         grads.peephole = cell.dp
+    if isinstance(cell, _cells.LSTM) and cell.projects:
+        grads.projection = cell.dw_p
     return grads
 
 

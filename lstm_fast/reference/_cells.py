@@ -53,7 +53,7 @@ class Cell:
 
 
 class LSTM(Cell):
-    """i f g o: c' = f*c + i*g, h' = o*tanh(c'), and its options."""
+    """i f g o: c' = f*c + i*g, m = o*tanh(c'), h' = m or m w_p, and its options."""
 
     gates = 4
 
@@ -68,6 +68,7 @@ class LSTM(Cell):
         cell_clip: float | None = None,
         zoneout: Any = None,
         zoneout_seed: int | None = None,
+        projection: Any = None,
     ) -> None:
         self.zoneout = zoneout if isinstance(zoneout, tuple) else (zoneout or 0.0, zoneout or 0.0)
         self.seed = zoneout_seed
@@ -77,7 +78,9 @@ class LSTM(Cell):
         self.p = np.zeros(3 * H, dtype) if peephole is None else np.asarray(peephole)
         self.coupled, self.bound = input_forget, np.inf if cell_clip is None else cell_clip
         self.dp = np.zeros_like(self.p)
-        self.has_peephole = peephole is not None
+        self.has_peephole, self.projects = peephole is not None, projection is not None
+        self.w_p = np.eye(H, dtype=dtype) if projection is None else np.asarray(projection)
+        self.dw_p = np.zeros_like(self.w_p)
 
     def forward(self, x: Array, h: Array, past: Array, c: Array) -> tuple[Array, Array, Any]:
         p_i, p_f, p_o = np.split(self.p, 3)
@@ -88,9 +91,10 @@ class LSTM(Cell):
         c_new = np.clip(f * c + i * g, -self.bound, self.bound)
         zo = zo + p_o * c_new
         o = self.gate(zo)
-        h_new = o * self.output(c_new)
+        m = o * self.output(c_new)
+        h_new = m @ self.w_p if self.projects else m
         keep_h, keep_c = self.kept(0), self.kept(1)
-        saved = (x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new, keep_h, keep_c)
+        saved = (x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new, m, keep_h, keep_c)
         return h_new + keep_h * (past - h_new), c_new + keep_c * (c - c_new), saved
 
     def place(self, rows: Array, steps: Array, T: int) -> None:
@@ -110,12 +114,15 @@ class LSTM(Cell):
         return drawn.astype(self.w_x.dtype)
 
     def backward(self, saved: Any, dh_new: Array, dc_new: Array) -> tuple[Array, Array, Array, Array]:
-        x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new, keep_h, keep_c = saved
+        x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new, m, keep_h, keep_c = saved
         dpast, dc_past = dh_new * keep_h, dc_new * keep_c  # h_new + keep_h * (past - h_new)
         dh_new, dc_new = dh_new - dpast, dc_new - dc_past
         p_i, p_f, p_o = np.split(self.p, 3)
-        dzo = dh_new * self.output(c_new) * self.gate.slope(zo)  # h_new = o * output(c_new)
-        dc_new = dc_new + dh_new * o * self.output.slope(c_new) + dzo * p_o  # zo + p_o * c_new
+        if self.projects:
+            self.dw_p += m.T @ dh_new  # h_new = m @ w_p
+        dm = dh_new @ self.w_p.T if self.projects else dh_new
+        dzo = dm * self.output(c_new) * self.gate.slope(zo)  # m = o * output(c_new)
+        dc_new = dc_new + dm * o * self.output.slope(c_new) + dzo * p_o  # zo + p_o * c_new
         dc_new = np.where(np.abs(c_new) < self.bound, dc_new, 0)  # clip(f * c + i * g)
         di, df, dg = dc_new * g, dc_new * c, dc_new * i  # c_new = f * c + i * g
         if self.coupled:

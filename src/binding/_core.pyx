@@ -29,17 +29,17 @@ cdef extern from "lstm_fast.h" nogil:
     ctypedef struct lf_seq:
         void *data
         int64_t stride_b, stride_t
-    enum: LF_LSTM, LF_GRU, LF_RNN, LF_LSTM_ANY, LF_GRU_ANY, LF_GRU_BEFORE
+    enum: LF_LSTM, LF_GRU, LF_RNN, LF_LSTM_ANY, LF_GRU_ANY, LF_GRU_BEFORE, LF_LSTM_PROJECTED, LF_LSTM_ANY_PROJECTED
     enum: LF_AFFINE, LF_LEAKY_RELU, LF_THRESHOLDED_RELU, LF_SCALED_TANH, LF_HARD_SIGMOID, LF_ELU, LF_SOFTSIGN, LF_SOFTPLUS
     enum: LF_EXPONENTIAL, LF_SILU, LF_RELU6, LF_MISH, LF_GELU
     ctypedef struct lf_function:
         int32_t kind
         double alpha, beta
     ctypedef struct lf_cell_shape:
-        int32_t columns, biases, tape, memory
+        int32_t columns, biases, tape, memory, projected
     lf_cell_shape lf_shape_of(int)
     ctypedef struct lf_weights:
-        int64_t I, H
+        int64_t I, H, P
         int32_t cell, dtype, backward
         lf_function gate, candidate, output
         double zoneout_h, zoneout_c
@@ -48,6 +48,7 @@ cdef extern from "lstm_fast.h" nogil:
         const void *peephole
         const void *w_x
         const void *w_h
+        const void *w_p
         const void *b
         void *panels
     ctypedef struct lf_sequence:
@@ -80,6 +81,7 @@ cdef extern from "lstm_fast.h" nogil:
         const void *dc
         void *dw_x
         void *dw_h
+        void *dw_p
         void *db
         void *dh0
         void *dc0
@@ -386,11 +388,13 @@ cdef class Weights:
                   *, object activation="tanh", object recurrent_activation="sigmoid", object output_activation=None,
                   double clip=0, double cell_clip=0, bint input_forget=False, bint peephole=False,
                   double zoneout_h=0, double zoneout_c=0,
-                  bint reset_after=True):
+                  bint reset_after=True, int64_t projection=0):
         if cell not in CELLS:
             raise ValueError(f"_core.Weights: expected cell in {sorted(CELLS)}, got {cell!r}")
-        if I < 0 or H < 1:
-            raise ValueError(f"_core.Weights: expected I >= 0 and H >= 1, got I={I}, H={H}")
+        if I < 0 or H < 1 or projection < 0:
+            raise ValueError(f"_core.Weights: expected I >= 0, H >= 1 and projection >= 0, got I={I}, H={H}, projection={projection}")
+        if projection and (cell != "lstm" or zoneout_h > 0 or zoneout_c > 0):
+            raise ValueError("_core.Weights: expected projection in an lstm without zoneout")
         self.cell = cell
         self.w.cell = CELLS[cell]
         self.w.gate, self.w.candidate = function_of(recurrent_activation), function_of(activation)
@@ -400,13 +404,15 @@ cdef class Weights:
         plain = self.w.gate.kind == LF_SIGMOID and self.w.candidate.kind == LF_TANH and clip <= 0
         if cell == "lstm" and not (plain and self.w.output.kind == LF_TANH and cell_clip <= 0 and not input_forget
                                    and not peephole and zoneout_h <= 0 and zoneout_c <= 0):
-            self.w.cell = LF_LSTM_ANY
+            self.w.cell = LF_LSTM_ANY_PROJECTED if projection else LF_LSTM_ANY
+        elif projection:
+            self.w.cell = LF_LSTM_PROJECTED
         elif cell == "gru" and not (plain and reset_after):
             self.w.cell = LF_GRU_ANY if reset_after else LF_GRU_BEFORE
         self.options = (recurrent_activation, activation, output_activation, clip, cell_clip, input_forget, peephole, reset_after,
                         zoneout_h, zoneout_c)
         self.shape = lf_shape_of(self.w.cell)
-        self.w.I, self.w.H, self.w.dtype = I, H, kernel_dtype(dtype)
+        self.w.I, self.w.H, self.w.P, self.w.dtype = I, H, projection or H, kernel_dtype(dtype)
         self.w.backward = (1 | (2 if input_grad else 0)) if backward else 0
         self.nbytes = lf_weights_bytes(&self.w)
         self.w.panels = allocate(self.nbytes)
@@ -417,19 +423,22 @@ cdef class Weights:
     cdef bint alike(self, Weights other):
         return self.options == other.options
 
-    def pack(self, w_x, w_h, b, peephole=None):
-        """Reads w_x (I,GH), w_h (H,GH), b or None, and peephole (3H) i f o if the cell has them; the arrays are not kept.
+    def pack(self, w_x, w_h, b, peephole=None, projection=None):
+        """Reads w_x (I,GH), w_h (P,GH), b or None, peephole (3H) i f o and projection (H,P) if the cell has them; no array is kept.
 
         lstm: G 4, b (4H). gru: G 3, b (2,3H): b_x, b_h, or (3H) with reset_after=False. rnn: G 1, b (H).
         """
         cdef lf_weights w = self.w
         cdef int64_t G = self.shape.columns
         w.w_x = flat(w_x, w.dtype, w.I * G * w.H, False, "w_x")
-        w.w_h = flat(w_h, w.dtype, w.H * G * w.H, False, "w_h")
+        w.w_h = flat(w_h, w.dtype, w.P * G * w.H, False, "w_h")
         w.b = flat(b, w.dtype, self.shape.biases * w.H, False, "b")
         w.peephole = flat(peephole, w.dtype, 3 * w.H, False, "peephole")
         if (w.peephole == NULL) == bool(w.peepholes):
             raise ValueError("_core: expected peephole beside Weights(peephole=True), and only there")
+        w.w_p = flat(projection, w.dtype, w.H * w.P, False, "projection")
+        if (w.w_p == NULL) == bool(self.shape.projected):
+            raise ValueError("_core: expected projection beside Weights(projection=P), and only there")
         if w.w_x == NULL or w.w_h == NULL:
             raise ValueError("_core: expected w_x and w_h to be arrays, got None")
         with nogil:
@@ -458,7 +467,7 @@ cdef class Sequence:
 
     def __cinit__(self, Weights weights not None, int64_t B, int64_t T, *, bint training=False, bint reverse=False,
                   lengths=None, Rows rows=None, bint refill=False, int64_t num_threads=0, int64_t checkpoint_every=0):
-        cdef int64_t item = 8 if weights.w.dtype == LF_FLOAT64 else 4, H = weights.w.H, R, state, kept = 0
+        cdef int64_t item = 8 if weights.w.dtype == LF_FLOAT64 else 4, H = weights.w.H, P = weights.w.P, R, state, width, kept = 0
         if B < 0 or T < 0:
             raise ValueError(f"_core.Sequence: expected B >= 0 and T >= 0, got B={B}, T={T}")
         if training and not weights.w.backward:
@@ -480,17 +489,18 @@ cdef class Sequence:
         self.tape_rows = R
         if training and 0 < checkpoint_every < T:
             self.a.checkpoint_every = checkpoint_every
-            kept = (T - 1) // checkpoint_every * (1 + weights.shape.memory) * B * H * item
+            kept = (T - 1) // checkpoint_every * (P + weights.shape.memory * H) * B * item
         R = lf_tape_rows(&self.a, R)
-        self.state_nbytes = R * (weights.shape.tape + 1) * H * item + kept if training else 0
-        state = (B * H * item + 63) // 64 * 64
+        width = weights.shape.tape * H + 2 * P * weights.shape.projected
+        self.state_nbytes = R * (width + H) * item + kept if training else 0
+        state = (B * max(H, P) * item + 63) // 64 * 64
         self.memory_nbytes = 2 * state + self.state_nbytes
         self.memory = allocate(self.memory_nbytes)
         self.own_h = self.memory
         self.own_c = <char *>self.own_h + state
         if training:
             self.a.tape_gates = <char *>self.own_c + state
-            self.a.tape_cells = <char *>self.a.tape_gates + R * weights.shape.tape * H * item
+            self.a.tape_cells = <char *>self.a.tape_gates + R * width * item
             self.a.checkpoints = <char *>self.a.tape_cells + R * H * item
 
     def __dealloc__(self):
@@ -526,8 +536,8 @@ cdef class Sequence:
         return series(out, a, self.weights.w.dtype, self.a.B, self.a.T, F, write, name)
 
     cdef int set_h_scale(self, object h_scale) except -1:
-        """Factors (B,H) of h in the product, or None; scratch grows when they come for the first time."""
-        self.a.h_scale = flat(h_scale, self.weights.w.dtype, self.a.B * self.weights.w.H, False, "h_scale")
+        """Factors (B,P) of h in the product, or None; scratch grows when they come for the first time."""
+        self.a.h_scale = flat(h_scale, self.weights.w.dtype, self.a.B * self.weights.w.P, False, "h_scale")
         if self.needs_scratch():
             self.set_threads(self.a.threads)
         return 0
@@ -536,13 +546,13 @@ cdef class Sequence:
         return lf_sequence_scratch(&self.a) > self.scratch_nbytes
 
     def forward(self, x, h0, c0, y, h, c, Weights weights=None, h_scale=None, c_seq=None, zoneout_seed=None):
-        """x (B,T,I), h0, c0 (B,H) or None -> y (B,T,H) or None, h, c (B,H) or None. Only an LSTM has c0 and c."""
+        """x (B,T,I), h0 (B,P), c0 (B,H) or None -> y (B,T,P) or None, h (B,P), c (B,H) or None. Only an LSTM has c0 and c."""
         self.enter()
         cdef lf_sequence *a = &self.a
         cdef int dtype = self.weights.w.dtype
-        cdef int64_t B = a.B, H = self.weights.w.H
+        cdef int64_t B = a.B, H = self.weights.w.H, P = self.weights.w.P
         if weights is not None:
-            if weights.w.cell != self.weights.w.cell or not weights.alike(self.weights) or weights.w.I != self.weights.w.I or weights.w.H != H or weights.w.dtype != dtype or (a.training and weights.w.backward != self.weights.w.backward):
+            if weights.w.cell != self.weights.w.cell or not weights.alike(self.weights) or weights.w.I != self.weights.w.I or weights.w.H != H or weights.w.P != P or weights.w.dtype != dtype or (a.training and weights.w.backward != self.weights.w.backward):
                 raise ValueError("_core.Sequence.forward: weights of another cell, shape, dtype or kind")
             self.weights = weights
             a.weights = &weights.w
@@ -550,15 +560,15 @@ cdef class Sequence:
             raise ValueError("_core.Sequence.forward: rows with more steps than at first need refill=True")
         self.set_h_scale(h_scale)
         self.place(&a.x, x, self.weights.w.I, False, "x")
-        self.place(&a.y, y, H, True, "y")
+        self.place(&a.y, y, P, True, "y")
         self.place(&a.c_seq, c_seq if self.weights.shape.memory else None, H, True, "c_seq")
         a.zoneout_drawn = zoneout_seed is not None
         a.zoneout_seed = zoneout_seed if a.zoneout_drawn else 0
         if x is None:
             reject("x", x, "an array")
-        a.h0 = flat(h0, dtype, B * H, False, "h0")
+        a.h0 = flat(h0, dtype, B * P, False, "h0")
         a.c0 = flat(c0, dtype, B * H, False, "c0")
-        a.h = flat(h, dtype, B * H, True, "h")
+        a.h = flat(h, dtype, B * P, True, "h")
         a.c = flat(c, dtype, B * H, True, "c")
         if a.h == NULL:
             a.h = self.own_h
@@ -575,7 +585,7 @@ cdef class Sequence:
         self.recorded_rows = 0 if self.rows is None else self.rows.filled
         self.recorded = a.training
 
-    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None):
+    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None, dprojection=None):
         """Gradients of the last forward, given its x, h0, c0, h_scale; consumes its tape. dy, dh, dc may be None (zeros); dx, dh0, dc0 None (not wanted)."""
         self.enter()
         if not self.recorded:
@@ -584,24 +594,27 @@ cdef class Sequence:
             raise ValueError("_core.Sequence.backward: its rows were filled anew since forward")
         cdef lf_sequence *a = &self.a
         cdef int dtype = self.weights.w.dtype
-        cdef int64_t B = a.B, I = self.weights.w.I, H = self.weights.w.H, G = self.weights.shape.columns
+        cdef int64_t B = a.B, I = self.weights.w.I, H = self.weights.w.H, P = self.weights.w.P, G = self.weights.shape.columns
         self.set_h_scale(h_scale)
         self.place(&a.x, x, I, False, "x")
-        self.place(&a.dy, dy, H, False, "dy")
+        self.place(&a.dy, dy, P, False, "dy")
         self.place(&a.dx, dx, I, True, "dx")
         if dx is not None and not self.weights.w.backward & 2:
             raise ValueError("_core.Sequence.backward: dx needs Weights(input_grad=True)")
         if x is None or dw_x is None or dw_h is None or db is None:
             raise ValueError("_core.Sequence.backward: expected x, dw_x, dw_h, db to be arrays, got None")
-        a.dh = flat(dh, dtype, B * H, False, "dh")
+        a.dh = flat(dh, dtype, B * P, False, "dh")
         a.dc = flat(dc, dtype, B * H, False, "dc")
         a.dw_x = flat(dw_x, dtype, I * G * H, True, "dw_x")
-        a.dw_h = flat(dw_h, dtype, H * G * H, True, "dw_h")
+        a.dw_h = flat(dw_h, dtype, P * G * H, True, "dw_h")
         a.db = flat(db, dtype, self.weights.shape.biases * H, True, "db")
-        a.dh0 = flat(dh0, dtype, B * H, True, "dh0")
+        a.dh0 = flat(dh0, dtype, B * P, True, "dh0")
         a.dc0 = flat(dc0, dtype, B * H, True, "dc0")
         a.dpeephole = flat(dpeephole, dtype, 3 * H, True, "dpeephole")
-        a.h0 = flat(h0, dtype, B * H, False, "h0")
+        a.dw_p = flat(dprojection, dtype, H * P, True, "dprojection")
+        if (a.dw_p == NULL) == bool(self.weights.shape.projected):
+            raise ValueError("_core.Sequence.backward: expected dprojection beside Weights(projection=P), and only there")
+        a.h0 = flat(h0, dtype, B * P, False, "h0")
         a.c0 = flat(c0, dtype, B * H, False, "c0")
         a.accumulate = accumulate
         self.recorded = False

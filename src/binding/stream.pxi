@@ -15,7 +15,7 @@ cdef inline bint apart(cnp.ndarray x, cnp.ndarray out):
 cdef class Stream:
     """Parallel streams of one recurrent layer direction: Stream(weights, h, c, otherwise, num_threads=0).
 
-    h, c (B,H) C are the state (c None unless LSTM), kept and overwritten by each call (`bind` replaces them). `otherwise(x, out, steps)` gets
+    h (B,P), c (B,H) C are the state (c None unless LSTM), kept and overwritten by each call (`bind` replaces them). `otherwise(x, out, steps)` gets
     every call whose arrays do not fit exactly; None: such a call is an error. Used by one thread at a time.
     """
     cdef lf_sequence a
@@ -37,13 +37,13 @@ cdef class Stream:
         release(self.a.scratch, self.scratch_nbytes)
 
     def bind(self, h, c):
-        """Goes on from h and c (B,H), C-contiguous, perhaps with another B; they are kept."""
-        cdef int64_t H = self.weights.w.H
+        """Goes on from h (B,P) and c (B,H), C-contiguous, perhaps with another B; they are kept."""
+        cdef int64_t H = self.weights.w.H, P = self.weights.w.P
         cdef cnp.ndarray rows = checked(h, self.weights.w.dtype, 2, True, "h")
         cdef int64_t B = cnp.PyArray_DIM(rows, 0)
         if self.busy:
             raise RuntimeError("_core.Stream: in use by another thread; create one per thread")
-        self.a.h0 = self.a.h = flat(h, self.weights.w.dtype, B * H, True, "h")
+        self.a.h0 = self.a.h = flat(h, self.weights.w.dtype, B * P, True, "h")
         self.a.c0 = self.a.c = flat(c, self.weights.w.dtype, B * H, True, "c")
         if h is None or (c is None and self.weights.shape.memory):
             reject("c", c, "an array")
@@ -51,7 +51,7 @@ cdef class Stream:
         self.a.B = B
         self.reserved_steps = -1
         self.reserve(1)
-        self.small = B * 4 * H * (self.weights.w.I + H) <= SMALL_STEP
+        self.small = B * 4 * H * (self.weights.w.I + P) <= SMALL_STEP
 
     cdef int reserve(self, int64_t T) except -1:
         """Scratch for T steps: it grows with T only up to the inputs that are projected at once."""
@@ -82,39 +82,39 @@ cdef class Stream:
         return n[0] == self.a.B
 
     def step(self, x, out=None):
-        """One step: x (B,I) -> y (B,H), or (I,) -> (H,) for one row. out receives y."""
-        cdef int64_t B = self.a.B, H = self.weights.w.H
+        """One step: x (B,I) -> y (B,P), or (I,) -> (P,) for one row. out receives y."""
+        cdef int64_t B = self.a.B, P = self.weights.w.P
         cdef int ndim = cnp.PyArray_NDIM(<cnp.ndarray>x) if cnp.PyArray_Check(x) else 0
-        cdef cnp.npy_intp *size = [B, H]
+        cdef cnp.npy_intp *size = [B, P]
         if not (1 <= ndim <= 2 and self.fits(x, ndim, -1, self.weights.w.I)):
             return self.refuse(x, out, True)
         if out is None:
             out = cnp.PyArray_EMPTY(ndim, size + 2 - ndim, self.type_num, 0)
-        elif not (cnp.PyArray_Check(out) and cnp.PyArray_NDIM(<cnp.ndarray>out) == ndim and self.fits(out, ndim, -1, H)
+        elif not (cnp.PyArray_Check(out) and cnp.PyArray_NDIM(<cnp.ndarray>out) == ndim and self.fits(out, ndim, -1, P)
                   and apart(<cnp.ndarray>x, <cnp.ndarray>out)):
             return self.refuse(x, out, True)
         self.a.T = 1
         self.a.x.data, self.a.x.stride_b, self.a.x.stride_t = cnp.PyArray_DATA(<cnp.ndarray>x), self.weights.w.I, self.weights.w.I
-        self.a.y.data, self.a.y.stride_b, self.a.y.stride_t = cnp.PyArray_DATA(<cnp.ndarray>out), H, H
+        self.a.y.data, self.a.y.stride_b, self.a.y.stride_t = cnp.PyArray_DATA(<cnp.ndarray>out), P, P
         self.advance()
         return out
 
     def run(self, x, out=None):
-        """Some steps: x (B,T,I) -> y (B,T,H), or (T,I) -> (T,H) for one row. out receives y."""
-        cdef int64_t B = self.a.B, H = self.weights.w.H, I = self.weights.w.I, T
+        """Some steps: x (B,T,I) -> y (B,T,P), or (T,I) -> (T,P) for one row. out receives y."""
+        cdef int64_t B = self.a.B, P = self.weights.w.P, I = self.weights.w.I, T
         cdef int ndim = cnp.PyArray_NDIM(<cnp.ndarray>x) if cnp.PyArray_Check(x) else 0
         if not (2 <= ndim <= 3 and self.fits(x, ndim, 0, I)):
             return self.refuse(x, out, False)
         T = cnp.PyArray_DIM(<cnp.ndarray>x, ndim - 2)
-        cdef cnp.npy_intp *size = [B, T, H]
+        cdef cnp.npy_intp *size = [B, T, P]
         if out is None:
             out = cnp.PyArray_EMPTY(ndim, size + 3 - ndim, self.type_num, 0)
-        elif not (cnp.PyArray_Check(out) and cnp.PyArray_NDIM(<cnp.ndarray>out) == ndim and self.fits(out, ndim, 0, H)
+        elif not (cnp.PyArray_Check(out) and cnp.PyArray_NDIM(<cnp.ndarray>out) == ndim and self.fits(out, ndim, 0, P)
                   and cnp.PyArray_DIM(<cnp.ndarray>out, ndim - 2) == T and apart(<cnp.ndarray>x, <cnp.ndarray>out)):
             return self.refuse(x, out, False)
         self.a.T = T
         self.a.x.data, self.a.x.stride_b, self.a.x.stride_t = cnp.PyArray_DATA(<cnp.ndarray>x), T * I, I
-        self.a.y.data, self.a.y.stride_b, self.a.y.stride_t = cnp.PyArray_DATA(<cnp.ndarray>out), T * H, H
+        self.a.y.data, self.a.y.stride_b, self.a.y.stride_t = cnp.PyArray_DATA(<cnp.ndarray>out), T * P, P
         self.advance()
         return out
 

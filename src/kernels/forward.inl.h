@@ -113,7 +113,7 @@ template <class V, class Cell, bool Training> struct Forward {
                 v.scale(rank, b, v.h_before(s, rank, b));
             }
         const int64_t begin = v.block_begin, whole = larger(begin, smaller(v.block_end, v.panel_layout.whole));
-        const int64_t width = rows <= rows_per_tile<V>(2 * GROUP) ? 2 * BLOCKS : BLOCKS;
+        const int64_t width = rows > 0 && rows <= rows_per_tile<V>(2 * GROUP) ? 2 * BLOCKS : BLOCKS;
         for_turns(whole - begin, width, s & 1, [&](int64_t first, int64_t count) {
             int64_t j = begin + first;
             if (count == 2 * BLOCKS) return tile(s, 0, static_cast<int>(rows), j, 2 * BLOCKS);

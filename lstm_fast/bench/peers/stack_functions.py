@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cases import Case
-from ..stacks import named, output_gradient, weights
+from ..stacks import named, output_gradient, projection, weights
 
 
 def setup(case: Case, functions: Any, dtype: str) -> Callable[[], Any]:
@@ -19,16 +19,18 @@ def setup(case: Case, functions: Any, dtype: str) -> Callable[[], Any]:
     forward, backward = (getattr(functions, f"{stack.cell}_{pass_}") for pass_ in ("forward", "backward"))
     data = case.data().x.astype(dtype)
     layers = [[tuple(a.astype(dtype) for a in w) for w in layer] for layer in weights(case)]
-    dy, valid, H = output_gradient(case).astype(dtype), case.lengths(), case.H
+    dy, valid, P = output_gradient(case).astype(dtype), case.lengths(), case.P
+    w_p = projection(case)
+    more = {} if w_p is None else {"projection": w_p.astype(dtype)}
 
     def parts(y: NDArray[Any]) -> list[NDArray[Any]]:
         """Each direction's columns."""
-        return [y[..., d * H : (d + 1) * H] for d in range(stack.directions)]
+        return [y[..., d * P : (d + 1) * P] for d in range(stack.directions)]
 
     def run_layer(function: Any, x: NDArray[Any], layer: Any) -> tuple[NDArray[Any], list[Any]]:
-        y = np.empty((case.B, case.T, H * stack.directions), dtype)
+        y = np.empty((case.B, case.T, P * stack.directions), dtype)
         return y, [
-            function(x, *w, lengths=valid, reverse=d == 1, out=half)
+            function(x, *w, lengths=valid, reverse=d == 1, out=half, **more)
             for d, (w, half) in enumerate(zip(layer, parts(y), strict=True))
         ]
 
@@ -61,4 +63,6 @@ def outputs(raw: Any) -> dict[str, NDArray[Any]]:
     for k, layer in enumerate(gradients):
         for d, grads in enumerate(layer):
             found |= {named(name, k, d): a for name, a in (("dw_x", grads.w_x), ("dw_h", grads.w_h), ("db", grads.b))}
+            if getattr(grads, "projection", None) is not None:
+                found[named("dw_p", k, d)] = grads.projection
     return found

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ..cases import Case
-from ..stacks import named, output_gradient, weights
+from ..stacks import named, output_gradient, projection, weights
 
 _MODULES = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
 
@@ -28,17 +28,20 @@ def _gates(cell: str, w: NDArray[Any]) -> NDArray[Any]:
 
 
 def _parameters(layer: Any, k: int, d: int) -> list[Any]:
-    """weight_ih (GH,I), weight_hh (GH,H), bias_ih (GH), bias_hh (GH)."""
+    """weight_ih (GH,I), weight_hh (GH,P), bias_ih (GH), bias_hh (GH), and with a projection weight_hr (P,H)."""
     suffix = f"_l{k}" + ("_reverse" if d else "")
-    return [getattr(layer, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh", *(["weight_hr"] if layer.proj_size else [])]
+    return [getattr(layer, name + suffix) for name in names]
 
 
 def setup(case: Case, threads: int) -> Callable[[], Any]:
     torch.set_num_threads(threads)
     stack = case.stack
     layer = _MODULES[stack.cell](
-        case.I, case.H, stack.layers, bidirectional=stack.directions == 2, dtype=getattr(torch, case.dtype)
-    )
+        case.I, case.H, stack.layers, bidirectional=stack.directions == 2, dtype=getattr(torch, case.dtype),
+        **({"proj_size": case.P} if stack.projected else {}),
+    )  # fmt: skip
+    w_p = projection(case)
     places = [(k, d) for k in range(stack.layers) for d in range(stack.directions)]
     wanted: list[Any] = []
     with torch.no_grad():
@@ -46,8 +49,10 @@ def setup(case: Case, threads: int) -> Callable[[], Any]:
             w_x, w_h, b = weights(case)[k][d]
             b_x, b_h = b if b.ndim == 2 else (b, np.zeros_like(b))
             parameters = _parameters(layer, k, d)
-            for parameter, a in zip(parameters, (w_x, w_h, b_x, b_h), strict=True):
+            for parameter, a in zip(parameters, (w_x, w_h, b_x, b_h), strict=w_p is None):
                 parameter.copy_(torch.from_numpy(np.ascontiguousarray(_gates(stack.cell, a).T)))
+            if w_p is not None:
+                parameters[4].copy_(torch.from_numpy(np.ascontiguousarray(w_p.T)))
             wanted += parameters
     x = torch.from_numpy(np.ascontiguousarray(case.data().x.swapaxes(0, 1)))  # (T,B,I)
     valid = case.lengths()
@@ -85,7 +90,10 @@ def outputs(raw: Any) -> dict[str, NDArray[Any]]:
     y, stack, places, (dx, *gradients) = raw
     found = {"y": y.detach().numpy().swapaxes(0, 1), "dx": dx.numpy().swapaxes(0, 1)}
     for place, (k, d) in enumerate(places):
-        dw_x, dw_h, db_x, db_h = (_gates(stack.cell, g.numpy().T) for g in gradients[4 * place : 4 * place + 4])
+        count = len(gradients) // len(places)
+        own = gradients[count * place : count * (place + 1)]
+        dw_x, dw_h, db_x, db_h = (_gates(stack.cell, g.numpy().T) for g in own[:4])
         db = np.stack([db_x, db_h]) if stack.cell == "gru" else db_x
         found |= {named("dw_x", k, d): dw_x, named("dw_h", k, d): dw_h, named("db", k, d): db}
+        found |= {named("dw_p", k, d): g.numpy().T for g in own[4:]}
     return found
