@@ -19,6 +19,7 @@ class Case(NamedTuple):
     batch_size: int = 16
     epochs: int = 100
     masked: bool = False  # some steps of the first input are all zeros
+    fit: Any = None  # more arguments of fit
 
 
 def tutorial(k: Any) -> Any:
@@ -207,7 +208,8 @@ def run(k: Any, name: str, case: Case, weights: list[Any] | None = None) -> dict
     out = {f"weight_{i:02d}": np.asarray(w) for i, w in enumerate(model.get_weights())}
     out["before"] = np.asarray(model.predict(inputs, verbose=0))
     model.compile(**case.compile(k))
-    fitted = model.fit(inputs, y, batch_size=case.batch_size, epochs=case.epochs, shuffle=False, verbose=0)
+    options = {"batch_size": case.batch_size, "epochs": case.epochs, **(case.fit or {})}
+    fitted = model.fit(inputs, y, shuffle=False, verbose=0, **options)
     out |= {f"history_{key}": np.asarray(values) for key, values in fitted.history.items()}
     out["after"] = np.asarray(model.predict(inputs, verbose=0))
     out["evaluated"] = np.asarray(model.evaluate(inputs, y, verbose=0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from keras_models import LR, Case, classifier, settings, tutorial
 
 V = 9  # words
@@ -88,6 +89,52 @@ def own(loss: Callable[[Any], Any], *metrics: Callable[[Any], Any], **options: A
     def arguments(k: Any) -> dict[str, Any]:
         made = [m if isinstance(m, str) else m(k.metrics) for m in metrics]
         return {"loss": loss(k.losses), "optimizer": k.optimizers.Adam(**(options or LR)), "metrics": made}
+
+    return arguments
+
+
+def rearranged(k: Any) -> Any:
+    m = k.layers
+    x = m.Input((4, 6))
+    a = m.Permute((2, 1))(m.Dense(5, activation="tanh")(x))  # (B,5,4)
+    b = m.Reshape((5, 4))(m.Dense(5)(m.LSTM(4, return_sequences=True)(x)))
+    y = m.Concatenate(axis=1)([m.Average()([a, b]), m.Subtract()([a, b])])
+    return k.models.Model(x, m.Dense(2)(m.Flatten()(y)))
+
+
+def dropped(k: Any) -> Any:
+    """What is random while training does nothing afterwards."""
+    m = k.layers
+    return k.models.Sequential(
+        [
+            m.Input((5, 3)),
+            m.GaussianNoise(0.4),
+            m.LSTM(6, return_sequences=True, dropout=0.3, recurrent_dropout=0.2),
+            m.SpatialDropout1D(0.5),
+            m.GRU(4, dropout=0.5),
+            m.GaussianDropout(0.3),
+            m.Dropout(0.4),
+            m.Dense(2),
+        ]
+    )
+
+
+def constrained(k: Any) -> Any:
+    m, c = k.layers, k.constraints
+    return k.models.Sequential(
+        [
+            m.Input((4, 3)),
+            m.LSTM(5, kernel_constraint=c.MaxNorm(0.6), recurrent_constraint="unit_norm", bias_constraint="non_neg"),
+            m.Dense(4, kernel_constraint=c.MinMaxNorm(0.5, 0.8, rate=0.3, axis=1), kernel_regularizer="l1"),
+            m.Dense(1, kernel_constraint="non_neg"),
+        ]
+    )
+
+
+def scheduled(kind: str, optimizer: str = "Adam", **options: Any) -> Any:
+    def arguments(k: Any) -> dict[str, Any]:
+        rate = getattr(k.optimizers.schedules, kind)(**options)
+        return {"loss": "mse", "optimizer": getattr(k.optimizers, optimizer)(learning_rate=rate)}
 
     return arguments
 
@@ -181,5 +228,91 @@ CASES = {
     ),
     "summed": Case(
         tutorial, own(lambda m: m.MeanSquaredError(reduction="sum"), learning_rate=0.001), ((7, 2),), ("real", (3,))
+    ),
+    "percentage": Case(tutorial, settings("mape", learning_rate=0.001), ((7, 2),), ("real", (3,))),
+    "logarithmic": Case(tutorial, settings("msle", **LR), ((7, 2),), ("binary", (3,))),
+    "log cosh": Case(tutorial, settings("log_cosh", **LR), ((7, 2),), ("real", (3,))),
+    "hinge": Case(classifier("tanh", 2), settings("hinge", **LR), ((6, 3),), ("binary", (2,))),
+    "divergence": Case(classifier("softmax", 4), settings("kl_divergence", **LR), ((6, 3),), ("one-hot", (4,))),
+    "categorical smoothed": Case(
+        classifier("softmax", 4),
+        own(lambda m: m.CategoricalCrossentropy(label_smoothing=0.2)),
+        ((6, 3),),
+        ("one-hot", (4,)),
+    ),
+    "precision recall": Case(
+        classifier("sigmoid", 2),
+        own(
+            lambda m: m.BinaryCrossentropy(),
+            lambda m: m.Precision(),
+            lambda m: m.Recall(),
+            lambda m: m.BinaryAccuracy(threshold=0.4),
+        ),
+        ((6, 3),),
+        ("binary", (2,)),
+    ),
+    "rearranged": Case(rearranged, settings("mse", **LR), ((4, 6),), ("real", (2,))),
+    "dropped": Case(dropped, settings("mse", **LR), ((5, 3),), ("real", (2,)), epochs=0),
+    "constrained": Case(constrained, settings("mse", **LR), ((4, 3),), ("real", (1,))),
+    "decay exponential": Case(
+        tutorial,
+        scheduled("ExponentialDecay", initial_learning_rate=0.02, decay_steps=30, decay_rate=0.5, staircase=True),
+        ((7, 2),),
+        ("real", (3,)),
+    ),
+    "decay cosine": Case(
+        tutorial,
+        scheduled(
+            "CosineDecay",
+            "SGD",
+            initial_learning_rate=0.0,
+            decay_steps=60,
+            alpha=0.1,
+            warmup_target=0.1,
+            warmup_steps=20,
+        ),
+        ((7, 2),),
+        ("real", (3,)),
+    ),
+    "decay polynomial": Case(
+        tutorial,
+        scheduled("PolynomialDecay", initial_learning_rate=0.02, decay_steps=32, power=2.0, cycle=True),
+        ((7, 2),),
+        ("real", (3,)),
+    ),
+    "decay inverse": Case(
+        tutorial,
+        scheduled("InverseTimeDecay", "RMSprop", initial_learning_rate=0.005, decay_steps=20, decay_rate=0.7),
+        ((7, 2),),
+        ("real", (3,)),
+    ),
+    "decay piecewise": Case(
+        tutorial,
+        scheduled("PiecewiseConstantDecay", boundaries=[25, 60], values=[0.01, 0.003, 0.001]),
+        ((7, 2),),
+        ("real", (3,)),
+    ),
+    "weights of classes": Case(
+        classifier("softmax", 4),
+        settings("sparse_categorical_crossentropy", metrics=("accuracy",), **LR),
+        ((6, 3),),
+        ("labels", (4,)),
+        fit={"class_weight": {0: 0.3, 1: 2.0, 3: 1.5}},
+    ),
+    "weights of rows": Case(
+        tutorial,
+        settings("mse", metrics=("mae",), **LR),
+        ((7, 2),),
+        ("real", (3,)),
+        rows=19,
+        epochs=25,
+        fit={"sample_weight": np.linspace(0.1, 2.3, 19), "batch_size": 5, "validation_split": 0.2},
+    ),
+    "weights of steps": Case(
+        sequential(lambda m: m.Input((5, 3)), lambda m: m.GRU(6, return_sequences=True), lambda m: m.Dense(2)),
+        settings("mae", **LR),
+        ((5, 3),),
+        ("real", (5, 2)),
+        fit={"sample_weight": np.linspace(0, 1, 80).reshape(16, 5)},
     ),
 }
