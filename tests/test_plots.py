@@ -110,3 +110,7 @@ def test_gates(tmp_path: Path, dtype: Any) -> None:
         plot_gates(layer, x, unit=4)
     with pytest.raises(ValueError, match="call it on data first"):
         plot_gates(lf.layers.LSTM(4), x)
+    projected = lf.layers.LSTM(4, projection=2, peepholes=True, input_shape=(9, 3))
+    projected.ensure_built([(None, 9, 3)])
+    with pytest.raises(ValueError, match="has peepholes, projection; expected a plain LSTM"):
+        plot_gates(projected, x)

@@ -54,6 +54,12 @@ def test_threads_on_wide_layers(dtype: Any) -> None:
         assert_same_bits(run(p, num_threads=threads), run(p, num_threads=1), f"{threads} threads")
 
 
+def test_a_worker_without_rows(dtype: Any) -> None:
+    """One long row among rows of length 0: from the first step on, the others' worker has nothing to do."""
+    p = make(13, 9, 4, 150, dtype, lengths=np.eye(1, 13, 5, dtype=int)[0] * 9)
+    assert_same_bits(run(p, num_threads=2), run(p, num_threads=1), "2 threads")
+
+
 @pytest.mark.parametrize("ragged", [False, True])
 def test_batch_split(problem: Problem, ragged: bool) -> None:
     """A row's results do not depend on its mates; each row alone gives the bits of the batch."""
