@@ -35,9 +35,6 @@ _MODULES = frozenset(
         "reference",
         "regularizers",
         "sklearn",
-        "torch",
-        "keras",
-        "onnx",
         "utils",
     }
 )
@@ -142,12 +139,7 @@ def __getattr__(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(_NAMES[name]), name)
     elif name in _MODULES:
-        try:
-            value = importlib.import_module(f"lstm_fast.{name}")
-        except ModuleNotFoundError as error:
-            if error.name != f"lstm_fast.{name}":
-                raise
-            raise AttributeError(f"module 'lstm_fast' has no attribute {name!r}") from None
+        value = importlib.import_module(f"lstm_fast.{name}")
     else:
         raise AttributeError(f"module 'lstm_fast' has no attribute {name!r}")
     globals()[name] = value
@@ -155,4 +147,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_NAMES, *_MODULES})

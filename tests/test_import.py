@@ -97,3 +97,15 @@ with lf.threads(1):
 """
     done = python(code)
     assert done.stdout == "1\n", done.stderr
+
+
+def test_what_is_offered_is_there() -> None:
+    """Every name of `dir` and of the public list; another one gives one line."""
+    import lstm_fast as lf
+
+    names = [name for name in dir(lf) if not name.startswith("_")]
+    assert {*lf.__all__, "bench", "sklearn", "forecast"} <= set(names)
+    assert [name for name in names if name != "sklearn" and not hasattr(lf, name)] == []  # that one needs scikit-learn
+    for name in ("torch", "keras", "onnx", "lstmm"):
+        with pytest.raises(AttributeError, match=f"^module 'lstm_fast' has no attribute '{name}'$"):
+            getattr(lf, name)

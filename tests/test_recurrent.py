@@ -255,6 +255,32 @@ def test_directions_at_once_give_the_same_bits(rng: np.random.Generator, monkeyp
     assert all(np.array_equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_results_do_not_depend_on_what_runs_at_once(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, masked: bool
+) -> None:
+    """Directions at once from the smallest call on, or never: the same fit, with everything that is drawn."""
+    x, y = rng.standard_normal((9, T, I)), rng.standard_normal((9, T, 1))
+    x[:4, 3:] = 0
+    calls: list[int] = []
+    original = layers.recurrent_op.both
+    monkeypatch.setattr(layers.recurrent_op, "both", lambda *pair: (calls.append(1), original(*pair)))
+    lf.set_num_threads(2)
+    results = []
+    for least in (0, 1 << 62):
+        monkeypatch.setattr(layers.recurrent_op, "LEAST_WORK", least)
+        calls.clear()
+        lf.utils.set_random_seed(1)
+        first = Bidirectional(LSTM(H, return_sequences=True, zoneout=0.2, dropout=0.1, checkpoint_every=2))
+        second = Bidirectional(GRU(H, return_sequences=True, recurrent_dropout=0.3), merge_mode="mul")
+        model = lf.Sequential([Input((T, I)), *([Masking()] if masked else []), first, second, Dense(1)])
+        model.compile("adam", "mse")
+        model.fit(x, y, epochs=2, batch_size=4, verbose=0)
+        results.append([model.predict(x), *model.get_weights()])
+        assert bool(calls) == (least == 0)
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+
+
 def test_an_error_on_either_side_reaches_the_caller() -> None:
     from lstm_fast.training.pair import both
 
