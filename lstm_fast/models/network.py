@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lstm_fast.layers.base import MAX_PLANS, Layer
+from lstm_fast.layers.base import Layer
+from lstm_fast.layers.calls import MAX_PLANS
 from lstm_fast.layers.symbolic import Shape, Tensor, is_symbolic
 from lstm_fast.models.graph import Graph
 from lstm_fast.training.data import as_array, as_list, fit_shape, same_length, whole_number
