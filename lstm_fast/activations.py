@@ -24,14 +24,14 @@ class Activation(NamedTuple):
 
 
 def _softmax(x: Array, y: Array) -> None:
-    np.subtract(x, x.max(axis=-1, keepdims=True), out=y)
+    np.subtract(x, np.maximum.reduce(x, axis=-1, keepdims=True), out=y)
     np.exp(y, out=y)
-    y /= y.sum(axis=-1, keepdims=True)
+    y /= np.add.reduce(y, axis=-1, keepdims=True)
 
 
 def _softmax_backward(x: Array, y: Array, dy: Array, dx: Array) -> None:
     np.multiply(y, dy, out=dx)
-    dx -= y * dx.sum(axis=-1, keepdims=True)
+    dx -= y * np.add.reduce(dx, axis=-1, keepdims=True)
 
 
 def _sigmoid(x: Array, y: Array) -> None:

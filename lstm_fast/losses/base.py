@@ -76,13 +76,13 @@ class Loss:
         values = self.samples(y_true, y_pred, dpred)
         scale = 1.0 if self.reduction == "sum" else 1.0 / max(1, values.size)
         if weight is None:
-            if dpred is not None:
+            if dpred is not None and scale != 1.0:
                 dpred *= scale
-            return float(values.sum(dtype=np.float64)) * scale
+            return float(np.add.reduce(values, axis=None, dtype=np.float64)) * scale
         by_row = weight.reshape(-1, *(1,) * (values.ndim - 1))
         if dpred is not None:
             dpred *= (by_row * dpred.dtype.type(scale))[..., None]
-        return float((values * by_row).sum(dtype=np.float64)) * scale
+        return float(np.add.reduce(values * by_row, axis=None, dtype=np.float64)) * scale
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         predicted = np.asarray(y_pred)

@@ -100,10 +100,10 @@ class Huber(Loss):
 
     def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
         e = y_pred - y_true
-        cut = np.clip(e, -self.delta, self.delta)
+        cut = np.minimum(np.maximum(e, -self.delta), self.delta)
         if dpred is not None:
             np.divide(cut, e.shape[-1], out=dpred)
-        return np.asarray(np.mean(cut * (e - 0.5 * cut), axis=-1))
+        return np.asarray(np.add.reduce(cut * (e - 0.5 * cut), axis=-1) / e.shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "delta": self.delta}

@@ -32,7 +32,7 @@ class Metric:
         """Take a batch in."""
         values = np.asarray(self.samples(np.asarray(y_true), np.asarray(y_pred)))
         if sample_weight is None:
-            self.total += float(values.sum(dtype=np.float64))
+            self.total += float(np.add.reduce(values, axis=None, dtype=np.float64))
             self.count += values.size
         else:
             w = np.asarray(sample_weight)

@@ -45,7 +45,8 @@ class BinaryAccuracy(Metric):
 
     def samples(self, y_true: Array, y_pred: Array) -> Array:
         t = y_true.reshape(y_pred.shape) if y_true.size == y_pred.size else y_true
-        return np.asarray((t == (y_pred > self.threshold)).mean(axis=-1))
+        hits = t == (y_pred > self.threshold)
+        return np.asarray(np.add.reduce(hits, axis=-1, dtype=np.float64) / max(1, hits.shape[-1]))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "threshold": self.threshold}

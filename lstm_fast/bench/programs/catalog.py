@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from . import graphs
+from .data import Array, rows_of
 
-Array = NDArray[Any]
 CURVE_EPOCHS = 3  # of four updates, compared before the clock starts; later small differences grow by themselves
 LayerSpec = tuple[str, dict[str, Any]]  # Keras' class and arguments; 'layer' holds the inner one of a wrapper
 
@@ -21,13 +21,17 @@ class Program:
         name: short, for the command line.
         text: what it is, for people.
         shape: of one row of x: (T,I), or (T,) for words.
-        layers: in order.
+        layers: in order; empty for a graph.
         loss: Keras' name.
         batch: rows per update, or rows given to `predict`.
         predicts: times `predict` of one batch instead of a training step.
         words: x has integers below this number.
         classes: of sparse labels; 1: real or binary targets; 0: the targets are x.
         updates: of an epoch; the data has so many batches.
+        per_step: labels for every step of the last input.
+        padded: rows of words end in zeros.
+        graph: makes the model when it is no row of layers.
+        more: shapes of further inputs.
     """
 
     name: str
@@ -40,32 +44,23 @@ class Program:
     words: int = 0
     classes: int = 1
     updates: int = 40
+    per_step: bool = False
+    padded: bool = False
+    graph: Callable[[Any, Program], Any] | None = None
+    more: tuple[tuple[int, ...], ...] = ()
 
     @property
     def rows(self) -> int:
         """Rows of the data: those of an epoch, or one batch."""
         return self.batch if self.predicts else self.updates * self.batch
 
-    def data(self) -> tuple[Array, Array]:
-        """x (rows,...) and y, the same in every process; y follows from x, so that there is something to learn."""
-        rng = np.random.default_rng([31, *self.shape, self.batch])
-        if self.words:
-            x: Array = rng.integers(1, self.words, (self.rows, *self.shape)).astype("int32")
-            score = (x % 7 - 3).mean(axis=1)
-        else:
-            x = rng.standard_normal((self.rows, *self.shape)).astype("float32").cumsum(axis=1) * np.float32(0.2)
-            score = x.mean(axis=(1, 2))
-        if self.classes == 0:
-            return x, x
-        if self.classes > 1:
-            edges = np.quantile(score, np.arange(1, self.classes) / self.classes)
-            return x, np.digitize(score, edges).astype("int32")[:, None]
-        y = score > np.median(score) if self.loss == "binary_crossentropy" else score
-        return x, y.astype("float32")[:, None]
+    def data(self) -> tuple[list[Array], Array]:
+        """The inputs, each (rows,...), and the targets."""
+        return rows_of(self)
 
 
-def _lstm(units: int, sequences: bool = False, cell: str = "LSTM") -> LayerSpec:
-    return cell, {"units": units, "return_sequences": sequences}
+def _lstm(units: int, sequences: bool = False, cell: str = "LSTM", **options: Any) -> LayerSpec:
+    return cell, {"units": units, "return_sequences": sequences, **options}
 
 
 def _dense(units: int, activation: str = "linear") -> LayerSpec:
@@ -76,14 +71,50 @@ def _both(inner: LayerSpec) -> LayerSpec:
     return "Bidirectional", {"layer": inner}
 
 
+def _each(inner: LayerSpec) -> LayerSpec:
+    return "TimeDistributed", {"layer": inner}
+
+
+def _words(count: int, features: int, **options: Any) -> LayerSpec:
+    return "Embedding", {"input_dim": count, "output_dim": features, **options}
+
+
 _CLASSES = "sparse_categorical_crossentropy"
+_NORM: LayerSpec = ("BatchNormalization", {})
 _TUTORIAL = (_lstm(50), _dense(1))
 
 PROGRAMS: tuple[Program, ...] = (
     Program("step", "fit, one row per update: LSTM(50), Dense(1), T=10", (10, 1), _TUTORIAL, "mse", 1),
     Program("window", "predict of one window: LSTM(50), Dense(1), T=10", (10, 1), _TUTORIAL, "mse", 1, True),
+    Program(
+        "melody",
+        "predict of one window: LSTM(128), LSTM(128), softmax of 30, (T,I)=(16,30)",
+        (16, 30),
+        (_lstm(128, True), _lstm(128), _dense(30, "softmax")),
+        _CLASSES,
+        1,
+        True,
+        classes=30,
+    ),
     Program("sine", "fit: LSTM(50), Dense(1), T=50, batch 32", (50, 1), _TUTORIAL, "mse", 32),
     Program("gru", "fit: GRU(50), Dense(1), T=50, batch 32", (50, 1), (_lstm(50, cell="GRU"), _dense(1)), "mse", 32),
+    Program(
+        "relu",
+        "fit: LSTM(50, activation='relu'), Dense(1), T=12, batch 32",
+        (12, 1),
+        (_lstm(50, activation="relu"), _dense(1)),
+        "mse",
+        32,
+    ),
+    Program(
+        "four",
+        "fit: four LSTM(50), Dense(1), T=60, batch 32",
+        (60, 1),
+        (_lstm(50, True), _lstm(50, True), _lstm(50, True), _lstm(50), _dense(1)),
+        "mse",
+        32,
+        updates=20,
+    ),
     Program(
         "stacked",
         "fit: LSTM(64), LSTM(64), softmax of 10, (T,I)=(28,28), batch 64",
@@ -106,16 +137,90 @@ PROGRAMS: tuple[Program, ...] = (
         "sentiment",
         "fit: Embedding(5000,32), LSTM(100), sigmoid, T=80, batch 64",
         (80,),
-        (("Embedding", {"input_dim": 5000, "output_dim": 32}), _lstm(100), _dense(1, "sigmoid")),
+        (_words(5000, 32), _lstm(100), _dense(1, "sigmoid")),
         "binary_crossentropy",
         64,
         words=5000,
     ),
     Program(
+        "tagging",
+        "fit: Embedding(2000,64, mask_zero), Bidirectional LSTM(64), softmax of 9 per step, T=50 padded, batch 32",
+        (50,),
+        (_words(2000, 64, mask_zero=True), _both(_lstm(64, True)), _each(_dense(9, "softmax"))),
+        _CLASSES,
+        32,
+        words=2000,
+        classes=9,
+        updates=20,
+        per_step=True,
+        padded=True,
+    ),
+    Program(
+        "phonemes",
+        "fit: LSTM(96), softmax of 8 per step, (T,I)=(120,26), batch 16",
+        (120, 26),
+        (_lstm(96, True), _each(_dense(8, "softmax"))),
+        _CLASSES,
+        16,
+        classes=8,
+        updates=20,
+        per_step=True,
+    ),
+    Program(
+        "normalised",
+        "fit: LSTM(64), BatchNormalization, LSTM(64), BatchNormalization, softmax of 10, (T,I)=(28,28), batch 64",
+        (28, 28),
+        (_lstm(64, True), _NORM, _lstm(64), _NORM, _dense(10, "softmax")),
+        _CLASSES,
+        64,
+        classes=10,
+        updates=20,
+    ),
+    Program(
+        "characters",
+        "fit: Embedding(96,32), LSTM(256), softmax of 96 per step, T=64, batch 32",
+        (64,),
+        (_words(96, 32), _lstm(256, True), _each(_dense(96, "softmax"))),
+        _CLASSES,
+        32,
+        words=96,
+        classes=96,
+        updates=8,
+        per_step=True,
+    ),
+    Program(
+        "translation",
+        "fit: Embedding(500,64), LSTM(128) to LSTM(128) by its states, softmax of 500, T=12 and 14, batch 64",
+        (12,),
+        (),
+        _CLASSES,
+        64,
+        words=500,
+        classes=500,
+        updates=20,
+        per_step=True,
+        graph=graphs.translation,
+        more=((14,),),
+    ),
+    Program(
+        "attention",
+        "fit: Bidirectional LSTM(48), LSTM(96), Attention, softmax of 40, T=24 and 11, batch 64",
+        (24,),
+        (),
+        _CLASSES,
+        64,
+        words=40,
+        classes=40,
+        updates=20,
+        per_step=True,
+        graph=graphs.attention,
+        more=((11,),),
+    ),
+    Program(
         "autoencoder",
         "fit: LSTM(64), RepeatVector, LSTM(64), TimeDistributed(Dense(1)), T=30, batch 32",
         (30, 1),
-        (_lstm(64), ("RepeatVector", {"n": 30}), _lstm(64, True), ("TimeDistributed", {"layer": _dense(1)})),
+        (_lstm(64), ("RepeatVector", {"n": 30}), _lstm(64, True), _each(_dense(1))),
         "mse",
         32,
         classes=0,

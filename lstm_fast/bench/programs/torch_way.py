@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,13 +11,26 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .catalog import CURVE_EPOCHS, Array, LayerSpec, Program
+from .catalog import CURVE_EPOCHS, LayerSpec, Program
+from .data import Array
 
+EPSILON = 1e-7
 _LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     "mse": F.mse_loss,
     "binary_crossentropy": F.binary_cross_entropy_with_logits,
-    "sparse_categorical_crossentropy": lambda logits, y: F.cross_entropy(logits, y[:, 0]),
+    "sparse_categorical_crossentropy": lambda logits, y: F.cross_entropy(logits.flatten(0, -2), y.flatten()),
 }
+
+
+def refuses(program: Program) -> str:
+    """Why a program has no simple form in torch; '' when it has one."""
+    if program.graph is not None:
+        return "a graph"
+    for name, options in program.layers:
+        inner, given = options.get("layer", (name, options))
+        if inner == "BatchNormalization" or (inner != "Dense" and "activation" in given) or given.get("mask_zero"):
+            return f"{inner} with what nn.{inner} lacks" if inner in ("LSTM", "Embedding") else inner
+    return ""
 
 
 class Net(nn.Module):  # type: ignore[misc]
@@ -25,6 +39,7 @@ class Net(nn.Module):  # type: ignore[misc]
     def __init__(self, program: Program) -> None:
         super().__init__()
         self.specs = program.layers
+        self.gives_shares = program.predicts and program.layers[-1][1].get("activation") == "softmax"
         width = program.shape[-1]
         modules: list[Any] = []
         for name, options in program.layers:
@@ -54,18 +69,22 @@ class Net(nn.Module):  # type: ignore[misc]
                 x = y if given["return_sequences"] else torch.cat(list(h), dim=1)
             else:
                 x = part(x)
-        return x
+        return x.softmax(-1) if self.gives_shares else x
 
 
 class Runner:
     """The model of a program with optimizer and data."""
 
-    def __init__(self, program: Program, x: Array, y: Array) -> None:
+    def __init__(self, program: Program, x: Sequence[Array], y: Array) -> None:
+        why = refuses(program)
+        if why:
+            raise ValueError(f"not simple in torch: {why}")
         self.program = program
-        self.x = torch.from_numpy(x.astype("int64") if program.words else x)
+        self.x = torch.from_numpy(x[0].astype("int64") if program.words else x[0])
         self.y = torch.from_numpy(y.astype("int64") if program.classes > 1 else y)
         self.net = Net(program)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=0.001, eps=1e-7)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=0.001, eps=EPSILON)
+        self.updates = 0
         self.loss = _LOSSES[program.loss]
 
     def set_weights(self, weights: Sequence[Array]) -> None:
@@ -82,6 +101,13 @@ class Runner:
                     for suffix in ("", "_reverse") if part.bidirectional else ("",):
                         _recurrent(spec, part, suffix, rest.pop(0), rest.pop(0), rest.pop(0))
 
+    def _update_as_keras(self, x: Any, y: Any) -> float:
+        """Keras adds epsilon before it corrects the bias of v, PyTorch after: the same with an epsilon per update."""
+        self.updates += 1
+        self.optimizer.param_groups[0]["eps"] = EPSILON / math.sqrt(1 - 0.999**self.updates)
+        loss: float = self.update(x, y).item()
+        return loss
+
     def update(self, x: Any, y: Any) -> Any:
         self.optimizer.zero_grad()
         loss = self.loss(self.net(x), y)
@@ -96,7 +122,9 @@ class Runner:
             with torch.inference_mode():
                 return [float(v) for v in self.net(self.x).ravel()]
         parts = [slice(k * batch, (k + 1) * batch) for k in range(4)]
-        return [float(np.mean([self.update(self.x[p], self.y[p]).item() for p in parts])) for _ in range(CURVE_EPOCHS)]
+        return [
+            float(np.mean([self._update_as_keras(self.x[p], self.y[p]) for p in parts])) for _ in range(CURVE_EPOCHS)
+        ]
 
     def run(self, epochs: int) -> int:
         """As `keras_way.Runner.run`."""
