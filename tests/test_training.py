@@ -529,6 +529,45 @@ def test_nan_is_reported_once_with_its_step() -> None:
         tutorial(optimizer=lf.optimizers.SGD(1e30)).fit(*rows(12), batch_size=3, epochs=2, verbose=0)
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+def test_softmax_and_cross_entropy_have_one_gradient(rng: np.random.Generator, sparse: bool) -> None:
+    """Where only the loss reads the softmax, they run as one; a softmax of another kind shows what the numbers are."""
+    loss = "sparse_categorical_crossentropy" if sparse else lf.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    x, labels = rng.standard_normal((12, 4, 3)), rng.integers(0, 5, (12, 4))
+    y, weights = labels if sparse else np.eye(5)[labels], rng.random((12, 4))
+    models = [
+        Sequential([Input((4, 3)), LSTM(6, return_sequences=True), TimeDistributed(Dense(5, activation="softmax"))]),
+        Sequential([Input((4, 3)), LSTM(6, return_sequences=True), Dense(5), layers.Softmax()]),
+    ]
+    models[1].set_weights(models[0].get_weights())
+    losses = []
+    for model in models:
+        model.compile("sgd", loss)
+        losses.append(model.fit(x, y, 6, 5, sample_weight=weights, shuffle=False, verbose=0).history["loss"])
+    assert np.allclose(*losses, rtol=1e-6)
+    for a, b in zip(*(model.get_weights() for model in models), strict=True):
+        assert np.abs(a - b).max() < 1e-6
+
+    def fused(model: Any, targets: Any) -> bool:
+        step = model.step_for(model.data_for("fit", x, targets), 6, True)
+        return any(getattr(op, "passes", False) for op in step.plan.ops)
+
+    assert fused(models[0], y)
+    shares = Dense(5, activation="softmax")(inputs := Input((4, 3)))
+    other = Model(inputs, [shares, Dense(2)(shares)])
+    other.compile("sgd", [loss, "mse"])
+    assert not fused(other, [y, np.zeros((12, 4, 2))])
+
+    class Doubled(lf.losses.SparseCategoricalCrossentropy):
+        def samples(self, y_true: Any, y_pred: Any, dpred: Any) -> Any:
+            values = super().samples(y_true, y_pred, dpred)
+            dpred *= 2
+            return 2 * values
+
+    models[0].compile("sgd", Doubled())
+    assert not fused(models[0], labels)
+
+
 @pytest.mark.parametrize(
     ("activation", "loss", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,6 +37,9 @@ def match_targets(op: str, name: str, y: Array, prediction: tuple[int | None, ..
     return y
 
 
+Samples = Callable[[Array, Array, Array | None], Array]
+
+
 class Loss:
     """loss = sum over samples of weight * value / number of samples; a sample is a position of all axes but the last.
 
@@ -48,6 +52,7 @@ class Loss:
 
     short: ClassVar[str] = ""  # the name of the function form
     integer_targets: ClassVar[bool] = False
+    of_softmax: Samples | None = None  # `samples` of a softmax, with the gradient in front of it
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None
@@ -71,9 +76,14 @@ class Loss:
         """What is probably wrong when an output with this activation has this loss; '' for nothing."""
         return ""
 
-    def evaluate(self, y_true: Array, y_pred: Array, dpred: Array | None, weight: Array | None) -> float:
-        """The loss of a batch; fills dpred with its gradient. weight: per position of the first axis, or None."""
-        values = self.samples(y_true, y_pred, dpred)
+    def evaluate(
+        self, y_true: Array, y_pred: Array, dpred: Array | None, weight: Array | None, samples: Samples | None = None
+    ) -> float:
+        """The loss of a batch; fills dpred with its gradient. weight: per position of the first axis, or None.
+
+        samples: `of_softmax`, when y_pred is a softmax and dpred is to be the gradient in front of it.
+        """
+        values = (samples or self.samples)(y_true, y_pred, dpred)
         scale = 1.0 if self.reduction == "sum" else 1.0 / max(1, values.size)
         if weight is None:
             if dpred is not None and scale != 1.0:

@@ -104,7 +104,19 @@ def _log_softmax(x: Array) -> Array:
     return np.asarray(shifted - np.log(_sum(np.exp(shifted))))
 
 
-class CategoricalCrossentropy(_CrossEntropy):
+class _OfClasses(_CrossEntropy):
+    """What both cross-entropies of classes have in common."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.from_logits and type(self) in (CategoricalCrossentropy, SparseCategoricalCrossentropy):
+            self.of_softmax = self._of_softmax  # a subclass may have samples of its own
+
+    def _of_softmax(self, y_true: Array, p: Array, dlogits: Array | None) -> Array:
+        raise NotImplementedError
+
+
+class CategoricalCrossentropy(_OfClasses):
     """-sum over classes of t log p; p is divided by its sum."""
 
     short: ClassVar[str] = "categorical_crossentropy"
@@ -115,9 +127,18 @@ class CategoricalCrossentropy(_CrossEntropy):
                              f"got {text_shape(prediction)}; use binary_crossentropy")  # fmt: skip
         return match_targets(op, name, as_array(op, name, y, dtype), prediction)
 
+    def _smoothed(self, t: Array) -> Array:
+        s = self.label_smoothing
+        return np.asarray(t * (1 - s) + s / t.shape[-1]) if s else t
+
+    def _of_softmax(self, y_true: Array, p: Array, dlogits: Array | None) -> Array:
+        t = self._smoothed(y_true)
+        if dlogits is not None:
+            np.subtract(p * _sum(t), t, out=dlogits)
+        return np.asarray(-_sum(t * np.log(_kept(p)))[..., 0])
+
     def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
-        s, p = self.label_smoothing, y_pred
-        t = y_true * (1 - s) + s / p.shape[-1] if s else y_true
+        t, p = self._smoothed(y_true), y_pred
         if self.from_logits:
             log_p = _log_softmax(p)
             if dpred is not None:
@@ -132,7 +153,7 @@ class CategoricalCrossentropy(_CrossEntropy):
         return -_sum(t * np.log(q))[..., 0]
 
 
-class SparseCategoricalCrossentropy(_CrossEntropy):
+class SparseCategoricalCrossentropy(_OfClasses):
     """-log p[label]; labels are integers, without the last axis of the output."""
 
     short: ClassVar[str] = "sparse_categorical_crossentropy"
@@ -163,6 +184,14 @@ class SparseCategoricalCrossentropy(_CrossEntropy):
         if labels.size and (labels.min() < 0 or labels.max() >= C):
             raise ValueError(f"{op}: expected labels in 0..{C - 1} in {name}, got {labels.min()}..{labels.max()}")
         return labels
+
+    def _of_softmax(self, y_true: Array, p: Array, dlogits: Array | None) -> Array:
+        labels = y_true.reshape(-1)
+        at = np.arange(len(labels)), labels
+        if dlogits is not None:
+            np.copyto(dlogits, p)
+            dlogits.reshape(-1, p.shape[-1])[at] -= 1  # C-contiguous, as all gradients: a view
+        return np.asarray(-np.log(_kept(p.reshape(-1, p.shape[-1])[at])).reshape(y_true.shape))
 
     def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
         C = y_pred.shape[-1]

@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstm_fast import _core
-from lstm_fast.losses.base import Loss
+from lstm_fast.losses.base import Loss, Samples
 from lstm_fast.training.parameters import Array
 
 TINY = 1e-7
 
 
 class _Native(Loss):
-    def evaluate(self, y_true: Array, y_pred: Array, dpred: Array | None, weight: Array | None) -> float:
+    def evaluate(
+        self, y_true: Array, y_pred: Array, dpred: Array | None, weight: Array | None, samples: Samples | None = None
+    ) -> float:
         value: float = self.native(y_true, y_pred, dpred, weight)
         if self.reduction != "sum":
             return value

@@ -5,6 +5,7 @@ plan.py         Value, Op, Plan: a model for one input shape, all memory allocat
 ops.py          the operations written in NumPy on one input
 merging.py      those on several
 data.py         the front door: what people pass to fit, evaluate and predict, as arrays
+softmax.py      softmax and cross-entropy as one
 step.py         one training step, one evaluation
 totals.py       means of loss and metrics over batches
 loop.py         fit: epochs, callbacks, interruption

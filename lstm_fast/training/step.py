@@ -13,6 +13,7 @@ from lstm_fast.losses.base import Loss
 from lstm_fast.training.compiled import BoundMetric
 from lstm_fast.training.parameters import Array, Parameter
 from lstm_fast.training.plan import Call, Plan, Value
+from lstm_fast.training.softmax import softmax_before
 
 
 class Data:
@@ -48,6 +49,7 @@ class LossTerm:
     ) -> None:
         self.loss, self.prediction, self.scale = loss, prediction, scale
         self.grad: Array | None = None
+        self.samples: Any = None  # instead of those of the loss
         self.sum = 0.0  # over batches, kept when a model has several outputs
         if backward:
             self.grad = np.empty(prediction.shape, prediction.array.dtype)
@@ -71,7 +73,7 @@ class LossTerm:
                 self._weigh_mask()
             predicted = predicted.reshape(self.rows)
             grad = None if grad is None else grad.reshape(self.rows)
-        value = self.loss.evaluate(self.target, predicted, grad, self.weight)
+        value = self.loss.evaluate(self.target, predicted, grad, self.weight, self.samples)
         if self.scale != 1.0:
             value *= self.scale
             if grad is not None:
@@ -109,6 +111,9 @@ class Step:
             if loss is not None and targets[k] is not None:
                 term = LossTerm(loss, v, targets[k], weights[k], compiled.scales[k], training and v.needs_grad)
                 term.name = f"{model.output_names[k]}_loss"
+                softmax = softmax_before(plan, v) if loss.of_softmax is not None else None
+                if softmax is not None:
+                    term.samples, softmax.passes = loss.of_softmax, True
                 self.terms.append(term)
         if not self.terms:
             raise ValueError(f"{model.label}: no output has both a loss and targets")
