@@ -15,7 +15,7 @@ FILES = sorted((Path(__file__).parent / "goldens").glob("lstm_*.npz"))
 
 
 def test_goldens_are_there() -> None:
-    assert len(FILES) == 8
+    assert len(FILES) == 10
 
 
 @pytest.mark.parametrize("module", [functional, reference], ids=["kernel", "reference"])
