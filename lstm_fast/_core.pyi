@@ -116,6 +116,7 @@ class Sequence:
         h_scale: _Array | None = None,
         dpeephole: _Array | None = None,
         dprojection: _Array | None = None,
+        dc_seq: _Array | None = None,
     ) -> None: ...
 
 @final

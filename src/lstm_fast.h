@@ -135,6 +135,7 @@ typedef struct lf_sequence {
     void *checkpoints;         /* (segments - 1, B*P + memory*B*H) h, then c; written by forward, read by backward; NULL without */
 
     lf_seq dy;                 /* (B, T, P) or data NULL (zeros) */
+    lf_seq dc_seq;             /* (B, T, H) or data NULL (zeros): gradient of c_seq; memory only */
     const void *dh, *dc;       /* (B, P), (B, H) C or NULL (zeros): gradient of the last state */
     lf_seq dx;                 /* (B, T, I) written, zeros beyond the length; data NULL: not wanted */
     void *dw_x, *dw_h, *db;    /* (I, GH) (P, GH) (biases*H) C */

@@ -29,6 +29,7 @@ class Problem:
     dh: Array
     c0: Any = None
     dc: Any = None
+    dc_sequence: Any = None  # with return_c
     options: dict[str, Any] = field(default_factory=dict)
     cell: str = "lstm"
 
@@ -46,7 +47,7 @@ class Problem:
 
     def rows(self, which: slice) -> Problem:
         """A part of the batch."""
-        names = ("x", "h0", "c0", "dy", "dh", "dc")
+        names = ("x", "h0", "c0", "dy", "dh", "dc", "dc_sequence")
         part = {n: getattr(self, n)[which] for n in names if getattr(self, n) is not None}
         options = dict(self.options)
         if "lengths" in options:
@@ -84,6 +85,7 @@ def make(
         dy=draw(B, T, P),
         dh=draw(B, P),
         dc=draw(B, H) if memory else None,
+        dc_sequence=draw(B, T, H) if options.get("return_c") else None,
         options=options,
         cell=cell,
     )
@@ -98,7 +100,7 @@ def run(p: Problem, module: Any = functional, gradients: bool = True, **more: An
     if not gradients:
         return dict(getattr(module, p.cell)(**p.inputs, **options)._asdict())
     output, tape = getattr(module, f"{p.cell}_forward")(**p.inputs, **options)
-    given = {n: getattr(p, n) for n in ("dy", "dh", "dc") if getattr(p, n) is not None}
+    given = {n: getattr(p, n) for n in ("dy", "dh", "dc", "dc_sequence") if getattr(p, n) is not None}
     grads = getattr(module, f"{p.cell}_backward")(tape, **given)
     results = {**output._asdict(), **{f"d{name}": g for name, g in grads._asdict().items()}}
     if getattr(output, "c_sequence", None) is not None:

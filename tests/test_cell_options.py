@@ -30,6 +30,7 @@ LSTM: list[dict[str, Any]] = [
     {"zoneout": (0.3, 0.2), "return_c": True},
     {"zoneout": (0.4, 0.6), "zoneout_seed": 12345, "cell_clip": 1.2, "input_forget": True},
     {"zoneout": 0.5, "zoneout_seed": 7, "lengths": [1, 4, 0], "reverse": True, "return_c": True},
+    {"return_c": True},
     {"clip": 1.1, "cell_clip": 0.9, "peephole": True, "reverse": True},
     {"projection": 7},
     {"projection": 20, "lengths": [1, 4, 0], "reverse": True, "return_c": True},
@@ -100,7 +101,10 @@ def test_central_differences(cell: str, options: dict[str, Any]) -> None:
 
     def loss() -> float:
         output = getattr(functional, cell)(**p.inputs, **p.options)
-        return float(sum(np.sum(a * d) for a, d in zip(output, (p.dy, p.dh, p.dc), strict=False)))
+        pairs = [*zip(output, (p.dy, p.dh, p.dc), strict=False)]
+        if p.dc_sequence is not None:
+            pairs.append((output.c_sequence, p.dc_sequence))
+        return float(sum(np.sum(a * d) for a, d in pairs))
 
     epsilon = 1e-5
     names = [*p.inputs, *(n for n in ("peephole", "projection") if n in options)]

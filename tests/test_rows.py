@@ -39,7 +39,8 @@ def pack(p: Problem, lengths: Any) -> Problem:
 
     options = {k: flat(v) if k in ("mask", "reset") else v for k, v in p.options.items() if k != "lengths"}
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return replace(p, x=flat(p.x), dy=flat(p.dy), options={**options, "offsets": offsets})
+    dc_sequence = None if p.dc_sequence is None else flat(p.dc_sequence)
+    return replace(p, x=flat(p.x), dy=flat(p.dy), dc_sequence=dc_sequence, options={**options, "offsets": offsets})
 
 
 def unpack(result: dict[str, Any], p: Problem, lengths: Any) -> dict[str, Any]:

@@ -140,7 +140,13 @@ def kernel_bias(b: Array | None, two: bool, apart: bool) -> Array | None:
 
 
 def backward(
-    op: str, cell: Cell, tape: Tape, dy: ArrayLike | None, dh: ArrayLike | None, dc: ArrayLike | None = None
+    op: str,
+    cell: Cell,
+    tape: Tape,
+    dy: ArrayLike | None,
+    dh: ArrayLike | None,
+    dc: ArrayLike | None = None,
+    dc_sequence: ArrayLike | None = None,
 ) -> tuple[tuple[Array, ...], Array | None, Array | None]:
     """dx, dw_x, dw_h, db, dh0 and, with memory, dc0; the gradients of peepholes and projection, if there were any."""
     if not isinstance(tape, Tape) or tape.cell != cell.name:
@@ -152,6 +158,7 @@ def backward(
     dy = _check.like_output(op, "dy", dy, layout.shape(P), dtype)
     dh = _check.state(op, "dh", dh, B, P, dtype, batched, "H" if tape.projection is None else "P")
     dc = _check.state(op, "dc", dc, B, H, dtype, batched)
+    dc_sequence = _check.like_output(op, "dc_sequence", dc_sequence, layout.shape(H), dtype)
 
     dx = empty(layout.shape(I), dtype)
     dw_x, dw_h, db = empty((I, G * H), dtype), empty((P, G * H), dtype), empty((tape.biases, G * H), dtype)
@@ -174,6 +181,7 @@ def backward(
         h_scale=tape.h_scale,
         dpeephole=dpeephole,
         dprojection=dprojection,
+        dc_seq=None if dc_sequence is None else layout.kernel(dc_sequence),
     )
     if tape.x_scale is not None:
         layout.scaled(layout.kernel(dx), tape.x_scale, out=layout.kernel(dx))

@@ -111,7 +111,7 @@ def lstm(
             together with peepholes.
         zoneout_seed: an integer: a unit keeps all of its old state or nothing, drawn at those rates, as while training;
             the draw depends on the seed, the row, the step and the unit. None: the expectation.
-        return_c: also return c of all steps, as `c_sequence` of the result; it has no gradient of its own.
+        return_c: also return c of all steps, as `c_sequence` of the result.
         lengths: B integers in 0..T: row r has lengths[r] valid steps, y beyond them is zero.
         mask: (B,T) bool, as in Keras: a step that is False carries state and output on (zeros before the first that
             counts), and costs nothing.
@@ -224,11 +224,15 @@ def lstm_forward(
 
 
 def lstm_backward(
-    tape: Tape, dy: ArrayLike | None = None, dh: ArrayLike | None = None, dc: ArrayLike | None = None
+    tape: Tape,
+    dy: ArrayLike | None = None,
+    dh: ArrayLike | None = None,
+    dc: ArrayLike | None = None,
+    dc_sequence: ArrayLike | None = None,
 ) -> LSTMGrads:
     """The gradients of all inputs of the `lstm_forward` that made `tape`; uses the tape up.
 
-    Shapes: dy as y, dh and dc as h and c -> x, w_x, w_h, b (4H), h0, c0, each in the shape of that input.
+    Shapes: dy and dc_sequence as y, dh, dc as h, c -> x, w_x, w_h, b (4H), h0, c0, each in the shape of that input.
 
     For each step from last to first, with dh and dc summed over all that used h' and c':
 
@@ -241,6 +245,7 @@ def lstm_backward(
         dy: gradient of y in the layout of y, or None for zeros; values beyond a row's length are not read.
         dh: gradient of the last h, or None for zeros.
         dc: gradient of the last c, or None for zeros.
+        dc_sequence: gradient of c of all steps (`return_c`), read as dy, or None for zeros.
 
     Returns:
         LSTMGrads(x, w_x, w_h, b, h0, c0), dtype of x; zero for x beyond a row's length.
@@ -255,7 +260,7 @@ def lstm_backward(
         >>> lstm_backward(tape, dh=np.ones((1, 1))).b.round(4).tolist()
         [0.0894, 0.024, 0.1542, 0.1559]
     """
-    grads, dpeephole, dprojection = _call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc)
+    grads, dpeephole, dprojection = _call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc, dc_sequence)
     result = LSTMGrads(*grads)
     if dpeephole is not None:
         result.peephole = dpeephole

@@ -126,7 +126,7 @@ def lstm_forward(
     return output, tape
 
 
-def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) -> LSTMGrads:
+def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None, dc_sequence: Any = None) -> LSTMGrads:
     """The gradients of all inputs.
 
     Example:
@@ -134,7 +134,7 @@ def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) ->
         >>> lstm_backward(tape, dh=np.ones((1, 1))).b.round(4).tolist()
         [0.0894, 0.024, 0.1542, 0.1559]
     """
-    dx, dh0, dc0 = _loop.backward(tape, dy, dh, dc)
+    dx, dh0, dc0 = _loop.backward(tape, dy, dh, dc, dc_sequence)
     cell = tape.cell
     grads = LSTMGrads(dx, cell.dw_x, cell.dw_h, cell.bias_gradient(), dh0, dc0)
     if isinstance(cell, _cells.LSTM) and cell.has_peephole:

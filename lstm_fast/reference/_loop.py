@@ -76,7 +76,9 @@ def forward(
     return y, h, c, Tape(steps, cell, layout, x_scale, h_scale), c_seq
 
 
-def backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) -> tuple[Array, Array, Array]:
+def backward(
+    tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None, dc_sequence: Any = None
+) -> tuple[Array, Array, Array]:
     """dx, dh0, dc0; the gradients of the weights are in the cell."""
     steps, cell, layout, x_scale, h_scale = tape
     (B, _), H, dtype = x_scale.shape, cell.outputs, cell.w_x.dtype
@@ -84,17 +86,20 @@ def backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None) -> tupl
     dy = np.zeros((B, dx.shape[1], H), dtype) if dy is None else layout.batch(dy)
     dh = np.zeros((B, H), dtype) if dh is None else np.array(dh).reshape(B, H)
     dc = np.zeros((B, cell.units), dtype) if dc is None else np.array(dc).reshape(B, cell.units)
-    d_output = np.zeros((B, H), dtype)
+    dc_seq = np.zeros((B, dx.shape[1], cell.units), dtype) if dc_sequence is None else layout.batch(dc_sequence)
+    d_output, dc_output = np.zeros((B, H), dtype), np.zeros((B, cell.units), dtype)
 
     for moment, saved in reversed(steps):
         rows, t, held, held_t, restarted = moment
         dh_new = dh[rows] + dy[rows, t] + d_output[rows]  # h[rows], output[rows], y[rows, t] = h_new
-        d_output[rows] = 0
-        dx_t, dh_t, dpast, dc_t = cell.backward(saved, dh_new, dc[rows])
+        dc_new = dc[rows] + dc_seq[rows, t] + dc_output[rows]  # c[rows], c_output[rows], c_seq[rows, t] = c_new
+        d_output[rows], dc_output[rows] = 0, 0
+        dx_t, dh_t, dpast, dc_t = cell.backward(saved, dh_new, dc_new)
         dx[rows, t] = dx_t * x_scale[rows]
         dh[rows] = dh_t * h_scale[rows] + dpast
         dc[rows] = dc_t
         d_output[held] += dy[held, held_t]  # y[held, held_t] = output[held]
+        dc_output[held] += dc_seq[held, held_t]  # c_seq[held, held_t] = c_output[held]
         dh[restarted], dc[restarted] = 0, 0  # h[restarted], c[restarted] = 0
 
     if len(layout.shape) == 2 and layout.offsets is None:

@@ -47,7 +47,7 @@ cdef extern from "lstm_fast.h" nogil:
         const void *h_scale
         int64_t checkpoint_every
         void *checkpoints
-        lf_seq x, y, c_seq, dy, dx
+        lf_seq x, y, c_seq, dy, dc_seq, dx
         const void *h0
         const void *c0
         void *h

@@ -137,8 +137,9 @@ cdef class Sequence:
         self.recorded_rows = 0 if self.rows is None else self.rows.filled
         self.recorded = a.training
 
-    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None, dprojection=None):
-        """Gradients of the last forward, given its x, h0, c0, h_scale; consumes its tape. dy, dh, dc may be None (zeros); dx, dh0, dc0 None (not wanted)."""
+    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None, dprojection=None,
+                 dc_seq=None):
+        """Gradients of the last forward, given its x, h0, c0, h_scale; consumes its tape. dy, dh, dc, dc_seq may be None (zeros); dx, dh0, dc0 None (not wanted)."""
         self.enter()
         if not self.recorded:
             raise ValueError("_core.Sequence.backward: needs a forward with training=True before each call")
@@ -150,6 +151,7 @@ cdef class Sequence:
         self.set_h_scale(h_scale)
         self.place(&a.x, x, I, False, "x")
         self.place(&a.dy, dy, P, False, "dy")
+        self.place(&a.dc_seq, dc_seq if self.weights.shape.memory else None, H, False, "dc_seq")
         self.place(&a.dx, dx, I, True, "dx")
         if dx is not None and not self.weights.w.backward & 2:
             raise ValueError("_core.Sequence.backward: dx needs Weights(input_grad=True)")

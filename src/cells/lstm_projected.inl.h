@@ -42,8 +42,10 @@ template <class Base> struct Projection : CellBase {
     template <class V, class View>
     static inline void backward(const typename V::T *dm, int rows, int vectors, int64_t block, const View &v, int64_t s, const int64_t *ranks) {
         typename Base::template Row<typename V::T> row[ROWS_MAX];
-        for (int r = 0; r < rows; ++r)
-            row[r] = Base::template Row<typename V::T>::of(v, s, ranks[r], v.row(ranks[r]), ranks[r] < v.alive(s + 1), v.carry(ranks[r]));
+        for (int r = 0; r < rows; ++r) {
+            const bool carried = v.gather_past(s, ranks[r], ranks[r] < v.alive(s + 1), block, vectors);
+            row[r] = Base::template Row<typename V::T>::of(v, s, ranks[r], v.row(ranks[r]), carried, v.carry(ranks[r]));
+        }
         Base::template backward<V>(dm, rows, vectors, block, v, row);
         if (v.a.reset)
             for (int r = 0; r < rows; ++r) v.end_past(s, ranks[r], block, vectors);

@@ -72,7 +72,8 @@ template <class V, class Cell> struct Backward {
                 typename Cell::template Row<T> row[ROWS_MAX];
                 for (int r = 0; r < rows; ++r) {
                     const int64_t rank = v.rank(begin + p0 + r);
-                    row[r] = Cell::template Row<T>::of(v, s, rank, v.row(rank), recurrent, v.carry(rank));
+                    const bool carried = v.gather_past(s, rank, recurrent, first + block, vectors);
+                    row[r] = Cell::template Row<T>::of(v, s, rank, v.row(rank), carried, v.carry(rank));
                 }
                 Cell::template backward<V>(z, rows, vectors, first + block, v, row);
                 for (int r = 0; v.a.reset && r < rows; ++r) v.end_past(s, v.rank(begin + p0 + r), first + block, vectors);

@@ -285,6 +285,20 @@ template <class V, class Cell> struct SequenceView {
         const int64_t kept = P + (Cell::MEMORY ? H : 0);
         return static_cast<T *>(a.checkpoints) + ((s / a.checkpoint_every - 1) * kept + which * P) * B;
     }
+    // With a gradient of c_seq: gathers in carry what reaches c of step s, `vectors` vectors of units from `block`, from step s+1
+    // (recurrent) or the last state, and from outside. Whether carry holds the gradient of c.
+    bool gather_past(int64_t s, int64_t r, bool recurrent, int64_t block, int vectors) const {
+        if (!Cell::MEMORY || !a.dc_seq.data) return recurrent;
+        const int64_t b = row(r);
+        const T *const from = recurrent ? carry(r) : last_gradient(a.dc, s, b, H), *const outside = at(a.dc_seq, b, position(b, s));
+        for (int64_t j = block; j < block + vectors; ++j)
+            with_lanes<V>(j, H, [&](auto lanes) {
+                V sum = lanes.load(from + j * V::N) + lanes.load(outside + j * V::N);
+                for_repeats(b, s, [&](int64_t t) { sum = sum + lanes.load(at(a.dc_seq, b, t) + j * V::N); });
+                lanes.store(carry(r) + j * V::N, sum);
+            });
+        return true;
+    }
     // The gradient past the gates, left by `vectors` vectors of units from `block` at step s, ends at a reset.
     void end_past(int64_t s, int64_t r, int64_t block, int vectors) const {
         const int64_t b = row(r);

@@ -81,7 +81,7 @@ public:
 template <class T> constexpr int dtype_of() { return sizeof(T) == 4 ? LF_FLOAT32 : LF_FLOAT64; }
 
 enum Option { REVERSE = 1, RAGGED = 2, NO_STATE = 4, NO_BIAS = 8, TIME_MAJOR = 16, LAST_ONLY = 32, FEW_GRADIENTS = 64, ACCUMULATE = 128,
-              MASKED = 256, RESET = 512, SCALED = 1024, CHECKPOINTS = 2048 };
+              MASKED = 256, RESET = 512, SCALED = 1024, CHECKPOINTS = 2048, CELLS = 4096 };
 
 struct SequenceCase {
     int64_t B, T, I, H;
@@ -102,6 +102,7 @@ const SequenceCase sequences[] = {
     {5, 9, 3, 17, MASKED}, {3, 8, 65, 33, MASKED | RESET | REVERSE}, {19, 7, 4, 5, RESET | TIME_MAJOR}, {13, 5, 7, 16, SCALED},
     {2, 6, 5, 150, SCALED | RESET | MASKED}, {1, 300, 3, 5, CHECKPOINTS}, {19, 30, 5, 17, CHECKPOINTS | MASKED | RESET | SCALED},
     {2, 9, 600, 130, CHECKPOINTS | REVERSE | ACCUMULATE}, {290, 5, 3, 9, CHECKPOINTS | RAGGED},
+    {3, 9, 4, 33, CELLS | MASKED | RESET}, {13, 7, 3, 17, CELLS | RAGGED | REVERSE | TIME_MAJOR}, {2, 20, 65, 130, CELLS | CHECKPOINTS},
 };
 
 // The tables of a batch with holes and resets, as the contract describes them.
@@ -186,6 +187,8 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     const Array<T> y(B * T_ * P), h(B * P), cell(B * H), dx(B * T_ * I), dh0(B * P), dc0(B * H);
     const Array<T> h_scale(B * P, random, 1.5);
     const Array<T> w_p(shape.projected * H * P, random, s), dw_p(shape.projected * H * P);
+    const bool cells_too = c.options & CELLS && shape.memory;
+    const Array<T> c_seq(cells_too ? B * T_ * H : 0), dc_seq(c_seq.size(), random, 1.0);
     const Array<T> dw_x(I * G * H), dw_h(P * G * H), db(shape.biases * H);
 
     lf_weights w = {};
@@ -207,6 +210,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     if (c.options & SCALED) a.h_scale = h_scale.get();
     a.x = series(x, I);
     if (!last_only) a.y = series(y, P);
+    if (cells_too) a.c_seq = series(c_seq, H);
     a.h0 = state ? h0.get() : nullptr, a.c0 = state && shape.memory ? c0.get() : nullptr;
     a.h = h.get(), a.c = shape.memory ? cell.get() : nullptr;
     uint64_t inference;
@@ -217,9 +221,10 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
         Hash forward(name);
         if (!last_only) forward.add(y, "y is NaN");
         forward.add(h, "h is NaN");
-        if (shape.memory) forward.add(cell, "c is NaN");
+        if (shape.memory) forward.add(cell, "c is NaN"), forward.add(c_seq, "c of all steps is NaN");
         inference = forward.value();
         std::memset(y.get(), 0xff, y.bytes()), std::memset(h.get(), 0xff, h.bytes()), std::memset(cell.get(), 0xff, cell.bytes());
+        std::memset(c_seq.get(), 0xff, c_seq.bytes());
     }
     a.training = 1;
     if (c.options & CHECKPOINTS) a.checkpoint_every = 4;
@@ -233,10 +238,11 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     expect(lf_sequence_forward(&a) == LF_OK, name, "forward's status");
     if (!last_only) hash.add(y, "y is NaN");
     hash.add(h, "h is NaN");
-    if (shape.memory) hash.add(cell, "c is NaN");
+    if (shape.memory) hash.add(cell, "c is NaN"), hash.add(c_seq, "c of all steps is NaN");
     expect(hash.value() == inference, name, "training and inference differ");
 
     if (!last_only) a.dy = series(dy, P);
+    if (cells_too) a.dc_seq = series(dc_seq, H);
     a.dh = dh.get(), a.dc = few || !shape.memory ? nullptr : dc.get();
     if (!few) a.dx = series(dx, I), a.dh0 = dh0.get(), a.dc0 = shape.memory ? dc0.get() : nullptr;
     a.dw_x = dw_x.get(), a.dw_h = dw_h.get(), a.dw_p = dw_p.get(), a.db = db.get();
