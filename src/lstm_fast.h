@@ -127,7 +127,8 @@ typedef struct lf_sequence {
     void *h, *c;               /* (B, P), (B, H) C, written: the state after each row's last step */
 
     void *tape_gates;          /* (lf_tape_rows, tape*H): gates after forward, dG after backward; NULL unless training.
-                                  projected: (lf_tape_rows, tape*H + 2P), h and dh behind them */
+                                  projected: (lf_tape_rows, tape*H + 2P), h and dh behind them. With peepholes and
+                                  zoneout_c > 0: (lf_tape_rows, (tape + 1)*H), c' before zoneout behind them */
     void *tape_cells;          /* (lf_tape_rows, H): c (without memory: h) after forward, h after backward; NULL unless training */
     void *scratch;             /* lf_sequence_scratch bytes */
     int64_t checkpoint_every;  /* training: keep h and c each so many steps, backward computes the tape again from them, one

@@ -31,6 +31,8 @@ LSTM: list[dict[str, Any]] = [
     {"zoneout": (0.4, 0.6), "zoneout_seed": 12345, "cell_clip": 1.2, "input_forget": True},
     {"zoneout": 0.5, "zoneout_seed": 7, "lengths": [1, 4, 0], "reverse": True, "return_c": True},
     {"return_c": True},
+    {"zoneout": (0.2, 0.35), "peephole": True},
+    {"zoneout": (0.5, 0.3), "zoneout_seed": 5, "peephole": True, "lengths": [1, 4, 0], "return_c": True},
     {"clip": 1.1, "cell_clip": 0.9, "peephole": True, "reverse": True},
     {"projection": 7},
     {"projection": 20, "lengths": [1, 4, 0], "reverse": True, "return_c": True},

@@ -213,9 +213,8 @@ def test_sizes_of_a_projected_layer(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: LSTM(3, name="a", peepholes=True, zoneout=0.1), ValueError,
-         r'layer "a" \(LSTM\): peepholes and zoneout contradict each other'),
-        (lambda: LSTM(3, projection=2, zoneout=0.1), ValueError, "projection and zoneout contradict each other"),
+        (lambda: LSTM(3, name="a", projection=2, zoneout=0.1), ValueError,
+         r'layer "a" \(LSTM\): projection and zoneout contradict each other'),
         (lambda: LSTM(3, projection=0), ValueError, r"\(LSTM\): expected projection as an integer >= 1, got 0"),
         (lambda: GRU(3, projection=2), TypeError, "GRU: unexpected argument 'projection'"),
         (lambda: LSTM(3, zoneout=1.0), ValueError, r"\(LSTM\): expected zoneout as a rate in \[0, 1\).*got 1.0"),

@@ -96,8 +96,6 @@ def forward(
         x = layout.scaled(x, x_scale)
 
     keywords, drawn = settings.checked(op), _settings.seed(op, zoneout_seed)
-    if peephole is not None and settings.zoneout is not None:
-        raise ValueError(f"{op}: peephole and zoneout contradict each other; pass one of them")
     c_seq = empty(layout.shape(H), dtype) if return_c else None
     peephole = _settings.peephole(op, peephole, H, dtype)
     if w_p is not None:

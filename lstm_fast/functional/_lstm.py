@@ -107,8 +107,8 @@ def lstm(
         input_forget: f = 1 - i; the columns of f are without effect.
         clip: bounds the arguments of the gates' activations to [-clip, clip].
         cell_clip: bounds c'.
-        zoneout: rates of h and of c (one number: both), in [0, 1): each unit keeps that part of its old state; not
-            together with peepholes.
+        zoneout: rates of h and of c (one number: both), in [0, 1): each unit keeps that part of its old state; o sees
+            c' as it was before.
         zoneout_seed: an integer: a unit keeps all of its old state or nothing, drawn at those rates, as while training;
             the draw depends on the seed, the row, the step and the unit. None: the expectation.
         return_c: also return c of all steps, as `c_sequence` of the result.

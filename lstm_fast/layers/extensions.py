@@ -85,4 +85,4 @@ WEIGHTS: dict[str, ExtraWeight] = {
     "peephole": ExtraWeight("peepholes", lambda H, P: (3 * H,), "zeros", "peephole", "dpeephole"),
 }
 
-CONTRADICTIONS: tuple[tuple[str, str], ...] = (("peepholes", "zoneout"), ("projection", "zoneout"))
+CONTRADICTIONS: tuple[tuple[str, str], ...] = (("projection", "zoneout"),)

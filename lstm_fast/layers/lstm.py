@@ -93,7 +93,7 @@ class LSTM(Recurrent):
         input_forget: f = 1 - i; the columns of f are without effect.
         clip, cell_clip: bounds of the gates' arguments, and of c'.
         zoneout: a rate in [0, 1), or those of h and of c: while training each unit keeps its old state with this
-            probability; afterwards that part of it. Not together with peepholes.
+            probability; afterwards that part of it.
         projection: P: h' = (o*tanh(c')) w_p has P numbers, and so have the output and the state h. Not together with
             zoneout.
         output_activation: of c' alone; None: activation. An activation is a name, or (name, alpha, beta).

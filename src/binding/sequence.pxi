@@ -43,7 +43,7 @@ cdef class Sequence:
             self.a.checkpoint_every = checkpoint_every
             kept = (T - 1) // checkpoint_every * (P + weights.shape.memory * H) * B * item
         R = lf_tape_rows(&self.a, R)
-        width = weights.shape.tape * H + 2 * P * weights.shape.projected
+        width = (weights.shape.tape + (weights.w.peepholes and weights.w.zoneout_c > 0)) * H + 2 * P * weights.shape.projected
         self.state_nbytes = R * (width + H) * item + kept if training else 0
         state = (B * max(H, P) * item + 63) // 64 * 64
         self.memory_nbytes = 2 * state + self.state_nbytes

@@ -19,6 +19,7 @@ struct CellBase {
     static constexpr int EXTRA = 0;        // vectors per block of units that the panels hold beside weights and biases
     static constexpr int BETWEEN = 0;      // numbers per unit that the first part of a step hands to the second
     static constexpr bool ZONEOUT = false; // dh past the gates may exist beside dc: in h_past
+    static constexpr int tape_more(const lf_weights &) { return 0; }  // numbers per unit that a tape row has behind TAPE
     static constexpr int STATES = 0;       // numbers per number of h that a tape row has behind those of the units: h, dh
     using Second = void;                   // the cell of the second part
     static constexpr bool SECOND = false;  // is a second part

@@ -10,6 +10,7 @@ struct LstmAny : Lstm {
     static constexpr bool ZONEOUT = true;
 
     static bool zones(const lf_weights &w) { return w.zoneout_h > 0 || w.zoneout_c > 0; }
+    static int tape_more(const lf_weights &w) { return w.peepholes && w.zoneout_c > 0; }  // c' before zoneout, for the peepholes' gradient
 
     // How much of its old state each unit of a vector keeps; `counter` numbers its first unit among all draws of the call.
     // Draws: splitmix64 (Steele et al. 2014) of seed and counter.
@@ -155,6 +156,7 @@ struct LstmAny : Lstm {
             if (w.coupled) di = di - df;                                                          // f = 1 - i
             const V dz_i = di * V::load(dx), dz_f = w.coupled ? V::zero() : df * V::load(dx + N);
             V past = V::fma(dc, f, dc_kept);                                                      // c' = f*c + i*g
+            if (tape_more(w)) lanes.store(at.gates + TAPE * H + unit, c);
             if (w.peepholes) past = V::fma(dz_i, V::load(p), V::fma(dz_f, V::load(p + N), past)); // i = f_gate(z_i + p_i*c), f
             lanes.store(at.dc_out + unit, past);
             lanes.store(at.gates + unit, dz_i);

@@ -204,7 +204,7 @@ inline void peephole_gradient(const SequenceView<V, Cell> &v, int64_t begin, int
                     const V c_prev = lanes.load(v.cell_before(cursor.s, cursor.rank, cursor.b()) + j * V::N);
                     sum[0] = V::fma(lanes.load(d), c_prev, sum[0]);
                     sum[1] = V::fma(lanes.load(d + H), c_prev, sum[1]);
-                    sum[2] = V::fma(lanes.load(d + 3 * H), lanes.load(v.cell(cursor.s, cursor.rank) + j * V::N), sum[2]);
+                    sum[2] = V::fma(lanes.load(d + 3 * H), lanes.load(v.cell_unzoned(cursor.s, cursor.rank) + j * V::N), sum[2]);
                 }
                 for (int gate = 0; gate < 3; ++gate) {
                     T *const out = static_cast<T *>(v.a.dpeephole) + gate * H + j * V::N;

@@ -269,9 +269,14 @@ template <class V, class Cell> struct SequenceView {
         if (resets(b, s)) return zeros();
         return s > first_step ? h_row(s - 1, r, b) : row_or_zeros(h_start, b, P);
     }
-    int64_t tape_width() const { return Cell::STATES ? Cell::TAPE * a.weights->H + Cell::STATES * P : Cell::TAPE * H; }  // of tape_gates
+    int64_t tape_width() const {  // of tape_gates
+        if constexpr (Cell::STATES > 0) return Cell::TAPE * a.weights->H + Cell::STATES * P;
+        else return (Cell::TAPE + Cell::tape_more(*a.weights)) * H;
+    }
     T *gates(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_gates) + (tape_row(s) - tape_base + r) * tape_width(); }
     T *cell(int64_t s, int64_t r) const { return static_cast<T *>(a.tape_cells) + (tape_row(s) - tape_base + r) * H; }
+    // c' before zoneout, once backward has passed there.
+    const T *cell_unzoned(int64_t s, int64_t r) const { return Cell::tape_more(*a.weights) ? gates(s, r) + Cell::TAPE * H : cell(s, r); }
     const T *cell_before(int64_t s, int64_t r, int64_t b) const {
         if (resets(b, s)) return zeros();
         return s > first_step ? cell(s - 1, r) : row_or_zeros(c_start, b, H);

@@ -140,6 +140,7 @@ struct CellCase {
     lf_function gate, candidate, output;
     double clip, cell_clip;
     int coupled, peepholes;
+    double zoneout_h = 0, zoneout_c = 0;
 };
 
 const lf_function LINEAR = {LF_LINEAR, 1, 0}, RELU = {LF_RELU, 1, 0}, TANH = {LF_TANH, 1, 1}, SIGMOID = {LF_SIGMOID, 1, 0};
@@ -150,6 +151,7 @@ const CellCase cells[] = {
     {"relu rnn", LF_RNN, SIGMOID, RELU, LINEAR, 0, 0, 0, 0},
     {"peephole lstm", LF_LSTM_ANY, {LF_HARD_SIGMOID, 0.2, 0.5}, {LF_SOFTSIGN, 1, 0}, {LF_MISH, 1, 0}, 1.75, 1.25, 0, 1},
     {"coupled lstm", LF_LSTM_ANY, SIGMOID, {LF_ELU, 1, 1}, {LF_SOFTPLUS, 1, 0}, 0, 0, 1, 1},
+    {"zoned lstm", LF_LSTM_ANY, SIGMOID, TANH, TANH, 0, 1.25, 0, 1, 0.25, 0.375},
     {"projected lstm", LF_LSTM_PROJECTED, SIGMOID, TANH, TANH, 0, 0, 0, 0},
     {"projected peephole lstm", LF_LSTM_ANY_PROJECTED, SIGMOID, {LF_SOFTSIGN, 1, 0}, TANH, 0, 1.25, 1, 1},
     {"gru before", LF_GRU_BEFORE, SIGMOID, TANH, LINEAR, 0, 0, 0, 0},
@@ -196,6 +198,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     w.w_x = w_x.get(), w.w_h = w_h.get(), w.w_p = w_p.get(), w.b = c.options & NO_BIAS ? nullptr : b.get();
     w.gate = kind.gate, w.candidate = kind.candidate, w.output = kind.output, w.clip = kind.clip, w.cell_clip = kind.cell_clip;
     w.coupled = kind.coupled, w.peepholes = kind.peepholes, w.peephole = kind.peepholes ? peephole.get() : nullptr;
+    w.zoneout_h = kind.zoneout_h, w.zoneout_c = kind.zoneout_c;
     const Buffer panels(lf_weights_bytes(&w));
     w.panels = panels.get();
     lf_pack(&w);
@@ -209,6 +212,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     if (holes) places.give(&a, c.options);
     if (c.options & SCALED) a.h_scale = h_scale.get();
     a.x = series(x, I);
+    a.zoneout_drawn = B % 2, a.zoneout_seed = 7;
     if (!last_only) a.y = series(y, P);
     if (cells_too) a.c_seq = series(c_seq, H);
     a.h0 = state ? h0.get() : nullptr, a.c0 = state && shape.memory ? c0.get() : nullptr;
@@ -229,7 +233,8 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     a.training = 1;
     if (c.options & CHECKPOINTS) a.checkpoint_every = 4;
     const int64_t rows = lf_tape_rows(&a, R), item = static_cast<int64_t>(sizeof(T));
-    const Buffer tape_gates(rows * (shape.tape * H + 2 * P * shape.projected) * item), tape_cells(rows * H * item);
+    const int64_t numbers = shape.tape + (kind.peepholes && kind.zoneout_c > 0);
+    const Buffer tape_gates(rows * (numbers * H + 2 * P * shape.projected) * item), tape_cells(rows * H * item);
     const Buffer checkpoints(c.options & CHECKPOINTS ? (T_ - 1) / 4 * (P + shape.memory * H) * B * item : 0);
     a.checkpoints = checkpoints.get();
     a.tape_gates = tape_gates.get(), a.tape_cells = tape_cells.get();
