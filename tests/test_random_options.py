@@ -39,10 +39,10 @@ def problems(draw: Any) -> Problem:
         options["output_activation"] = draw(st.sampled_from([None, *ACTIVATIONS]))
         options["input_forget"] = draw(st.booleans())
         options["cell_clip"] = draw(st.sampled_from([None, 0.5, 1.5]))
-        extra = draw(st.sampled_from(["", "peephole", "zoneout"] if P is None else ["", "peephole"]))
-        if extra == "peephole":
+        extra = draw(st.sampled_from(["", "peephole", "zoneout", "peephole zoneout"] if P is None else ["", "peephole"]))
+        if "peephole" in extra:
             options["peephole"] = random.uniform(-1, 1, 3 * H).astype(dtype)
-        if extra == "zoneout":
+        if "zoneout" in extra:
             options["zoneout"] = (draw(st.sampled_from([0.0, 0.3])), draw(st.sampled_from([0.0, 0.6])))
             options["zoneout_seed"] = draw(st.sampled_from([None, 0, 2**63 + 5]))
         options["return_c"] = draw(st.booleans())

@@ -11,8 +11,9 @@ template <class V, class Cell> struct Backward {
     static constexpr int G = Cell::COLUMNS;
     // The gradient of h past the gates, which a step leaves for the step before it.
     const T *past_gates(int64_t rank) const {
-        if (!Cell::MEMORY && Cell::TAPE > 1) return v.carry(rank);
-        return Cell::ZONEOUT && LstmAny::zones(*v.a.weights) ? v.h_past(rank) : v.zeros();
+        if constexpr (!Cell::MEMORY && Cell::TAPE > 1) return v.carry(rank);
+        else if constexpr (Cell::ZONEOUT) return Cell::zones(*v.a.weights) ? v.h_past(rank) : v.zeros();
+        else return v.zeros();
     }
 
     // dG of step s of a row as w_h meets it; zeros where the state was reset before that step.
@@ -239,7 +240,8 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
                                }
                            });
     };
-    if (Cell::EXTRA && a.dpeephole) peephole_gradient<V>(v, begin, R, add, w);
+    if constexpr (Cell::EXTRA > 0)
+        if (a.dpeephole) peephole_gradient<V>(v, begin, R, add, w);
     if constexpr (Cell::PROJECTED) {
         solve({R, G * H, d, row, G * H, {{I, dw_x}, {P, dw_h}}, db, add, polled});
         solve({R, P, d + Cell::TAPE * H + P, row, P, {{0, nullptr}, {H, static_cast<T *>(a.dw_p)}}, nullptr, add, polled}, true);

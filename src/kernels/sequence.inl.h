@@ -79,15 +79,17 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
     for (int64_t j = worker->index; j < layout.blocks; j += worker->count) {
         const auto bias = [&](int gate, auto lanes) { return b ? Cell::template bias<V>(b, gate, H, j * V::N, lanes) : V::zero(); };
         layout.pack_gates(j, panels + layout.bias + j * G * V::N, bias);
-        if (Cell::APART)
+        if constexpr (Cell::APART)
             with_lanes<V>(j, H, [&](auto lanes) { V::store(panels + layout.bias_apart + j * V::N, bias(G, lanes)); });
     }
-    const T *const peephole = static_cast<const T *>(w.peephole);
-    for (int64_t j = worker->index; Cell::EXTRA && j < layout.blocks; j += worker->count)
-        with_lanes<V>(j, H, [&](auto lanes) {
-            for (int64_t k = 0; k < Cell::EXTRA; ++k)
-                V::store(panels + layout.extra + (j * Cell::EXTRA + k) * V::N, w.peepholes ? lanes.load(peephole + k * H + j * V::N) : V::zero());
-        });
+    if constexpr (Cell::EXTRA > 0) {
+        const T *const peephole = static_cast<const T *>(w.peephole);
+        for (int64_t j = worker->index; j < layout.blocks; j += worker->count)
+            with_lanes<V>(j, H, [&](auto lanes) {
+                for (int64_t k = 0; k < Cell::EXTRA; ++k)
+                    V::store(panels + layout.extra + (j * Cell::EXTRA + k) * V::N, w.peepholes ? lanes.load(peephole + k * H + j * V::N) : V::zero());
+            });
+    }
     if (w.backward & 1) pack_panels<V, true>(w_h + Cell::FIRST * H, G * H, K, row_stride, panels + layout.back_h, worker);
     if (!(w.backward & 2) || Cell::SECOND) return;
     // dG begins with the last gate where h's part of it stands apart, behind the others.
@@ -293,7 +295,8 @@ template <class V, class Cell> struct SequenceView {
     // With a gradient of c_seq: gathers in carry what reaches c of step s, `vectors` vectors of units from `block`, from step s+1
     // (recurrent) or the last state, and from outside. Whether carry holds the gradient of c.
     bool gather_past(int64_t s, int64_t r, bool recurrent, int64_t block, int vectors) const {
-        if (!Cell::MEMORY || !a.dc_seq.data) return recurrent;
+        if constexpr (!Cell::MEMORY) return recurrent;
+        if (!a.dc_seq.data) return recurrent;
         const int64_t b = row(r);
         const T *const from = recurrent ? carry(r) : last_gradient(a.dc, s, b, H), *const outside = at(a.dc_seq, b, position(b, s));
         for (int64_t j = block; j < block + vectors; ++j)
@@ -312,7 +315,7 @@ template <class V, class Cell> struct SequenceView {
         for (int64_t j = block; j < block + vectors; ++j)
             with_lanes<V>(j, H, [&](auto lanes) {
                 lanes.store(past + j * V::N, V::zero());
-                if (Cell::ZONEOUT) lanes.store(h_past(r) + j * V::N, V::zero());
+                if constexpr (Cell::ZONEOUT) lanes.store(h_past(r) + j * V::N, V::zero());
             });
     }
     // The tape now holds steps from s on.
@@ -327,8 +330,8 @@ template <class V, class Cell> struct SequenceView {
     T *carry(int64_t r) const { return scratch + scratch_layout.carry + r * H; }
     // h of a step in the tape: while backward passes for Lstm, from forward on for the others
     T *h_taped(int64_t s, int64_t r) const {
-        if (Cell::STATES) return gates(s, r) + Cell::TAPE * a.weights->H;
-        return Cell::H_COLUMN ? gates(s, r) + Cell::H_COLUMN * H : cell(s, r);
+        if constexpr (Cell::STATES > 0) return gates(s, r) + Cell::TAPE * a.weights->H;
+        else return Cell::H_COLUMN ? gates(s, r) + Cell::H_COLUMN * H : cell(s, r);
     }
     T *dh_taped(int64_t s, int64_t r) const { return h_taped(s, r) + P; }  // where the cell projects
     const T *h_recorded(int64_t s, int64_t r, int64_t b) const {
