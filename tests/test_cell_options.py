@@ -9,7 +9,7 @@ import pytest
 from problems import Problem, assert_same_bits, digest, make, run, truth
 from tolerances import assert_close
 
-from lstm_fast import _core, functional
+from lstm_fast import _core, functional, reference
 
 ACTIVATIONS: list[Any] = [
     *_core.activations(),
@@ -141,6 +141,24 @@ def test_same_bits(cell: str, options: dict[str, Any], dtype: Any) -> None:
         assert_same_bits(inference, {n: want[n] for n in inference}, "inference")
 
 
+@pytest.mark.parametrize("options", LSTM, ids=str)
+def test_gates(options: dict[str, Any], dtype: Any) -> None:
+    """lstm_gates has the twin's gates and the bits of lstm."""
+    options = {k: v for k, v in options.items() if k not in ("lengths", "reverse", "return_c")}
+    for shape in [(3, 5, 7, 6), (2, 0, 4, 5), (1, 4, 2, 33)]:
+        p = problem("lstm", options, *shape, dtype)
+        got = functional.lstm_gates(**p.inputs, **p.options)
+        wide = p.astype(np.float64)
+        want = reference.lstm_gates(**wide.inputs, **wide.options)
+        for name in want._fields:
+            assert_close("forward", getattr(got, name), getattr(want, name), f"{options} {name}")
+        whole = functional.lstm(**p.inputs, **p.options, return_c=True)
+        assert_same_bits({"h": got.h, "c": got.c}, {"h": whole.y, "c": whole.c_sequence}, "states")
+        alone = functional.lstm_gates(p.x[0], p.w_x, p.w_h, p.b, p.h0[0], p.c0[0], **p.options)
+        for name in want._fields:
+            assert_close("forward", getattr(alone, name), getattr(want, name)[0], f"one sequence {name}")
+
+
 def everything(dtype: str) -> str:
     """One hash over every case and every activation."""
     problems = [problem(c, o, 5, 3, 3, 19, dtype) for c, o in CASES]
@@ -162,6 +180,8 @@ def test_every_isa(python: Any) -> None:
 
 def test_messages() -> None:
     p = make(3, 5, 7, 6)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lengths'"):
+        functional.lstm_gates(**p.inputs, lengths=[5, 5, 5])  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=r"^lstm: expected activation in affine, .* got 'softmax'$"):
         functional.lstm(**p.inputs, activation="softmax")
     with pytest.raises(TypeError, match=r"^lstm: expected recurrent_activation as a name, or \(name, alpha\)"):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lstm_fast.functional._lstm import lstm
+from lstm_fast.functional._settings import Activation
 
 Array = np.ndarray[Any, Any]
 
 
 class LSTMGates(NamedTuple):
-    """i, f, g, o, c, h: each (B,T,H), or (T,H) for one sequence."""
+    """i, f, g, o, c: each (B,T,H), or (T,H) for one sequence; h the same, or P wide with a projection."""
 
     i: Array
     f: Array
@@ -22,13 +24,32 @@ class LSTMGates(NamedTuple):
     h: Array
 
 
-def lstm_gates(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, c0: Any = None) -> LSTMGates:
+def lstm_gates(
+    x: ArrayLike,
+    w_x: ArrayLike,
+    w_h: ArrayLike,
+    b: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    c0: ArrayLike | None = None,
+    *,
+    activation: Activation = "tanh",
+    recurrent_activation: Activation = "sigmoid",
+    output_activation: Activation | None = None,
+    peephole: ArrayLike | None = None,
+    projection: ArrayLike | None = None,
+    input_forget: bool = False,
+    clip: float | None = None,
+    cell_clip: float | None = None,
+    zoneout: float | tuple[float, float] | None = None,
+    zoneout_seed: int | None = None,
+) -> LSTMGates:
     """All gates and states of an LSTM at every step.
 
         i, f, o = sigmoid(x w_x + h w_h + b)    g = tanh(...)    c' = f*c + i*g    h' = o*tanh(c')
 
     Args:
         x, w_x, w_h, b, h0, c0: as in `lstm`; x (B,T,I) or (T,I).
+        others: the options of the cell, as in `lstm`. Those of rows (lengths, mask, reverse, ...) are not taken.
 
     Returns:
         LSTMGates: h and c are the bits of `lstm`; the gates follow from them in NumPy, to rounding.
@@ -42,12 +63,28 @@ def lstm_gates(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, c0: An
         >>> gates.f.tolist()
         [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
     """
-    out = lstm(x, w_x, w_h, b, h0, c0, return_c=True)
-    x, h = np.asarray(x), out.y
-    first = np.zeros_like(h[..., :1, :]) if h0 is None else np.asarray(h0)[..., None, :]
-    before = np.concatenate([first, h[..., :-1, :]], axis=-2)[..., : h.shape[-2], :]  # h of the step before
-    sums = x @ np.asarray(w_x) + before @ np.asarray(w_h) + (0 if b is None else np.asarray(b))
-    i, f, g, o = np.split(sums, 4, axis=-1)
-    i, f, o = (0.5 + 0.5 * np.tanh(0.5 * a) for a in (i, f, o))
+    from lstm_fast.reference._activations import bind
+
+    out = lstm(
+        x, w_x, w_h, b, h0, c0, activation=activation, recurrent_activation=recurrent_activation,
+        output_activation=output_activation, peephole=peephole, projection=projection, input_forget=input_forget,
+        clip=clip, cell_clip=cell_clip, zoneout=zoneout, zoneout_seed=zoneout_seed, return_c=True,
+    )  # fmt: skip
     assert out.c_sequence is not None
-    return LSTMGates(i, f, np.tanh(g), o, out.c_sequence, h)
+    h, c = out.y, out.c_sequence
+    gate, candidate = bind(recurrent_activation, clip), bind(activation, clip)
+    c_before = before(c, c0)
+    sums = np.asarray(x) @ np.asarray(w_x) + before(h, h0) @ np.asarray(w_h) + (0 if b is None else np.asarray(b))
+    i, f, g, o = np.split(sums, 4, axis=-1)
+    p_i, p_f, p_o = np.split(np.zeros(3 * c.shape[-1], c.dtype) if peephole is None else np.asarray(peephole), 3)
+    i, g = gate(i + p_i * c_before), candidate(g)
+    f = 1 - i if input_forget else gate(f + p_f * c_before)
+    moved = f * c_before + i * g  # c' before zoneout
+    o = gate(o + p_o * (moved if cell_clip is None else np.clip(moved, -cell_clip, cell_clip)))
+    return LSTMGates(i, f, g, o, c, h)
+
+
+def before(states: Array, first: ArrayLike | None) -> Array:
+    """(..,T,H) -> the state that each step starts from; `first` (..,H), None: zeros."""
+    start = np.zeros_like(states[..., :1, :]) if first is None else np.asarray(first)[..., None, :]
+    return np.concatenate([start, states[..., :-1, :]], axis=-2)[..., : states.shape[-2], :]

@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 __all__ = [
     "GRUGrads",
     "GRUOutput",
+    "LSTMGates",
     "LSTMGrads",
     "LSTMOutput",
     "RNNGrads",
@@ -31,6 +32,7 @@ __all__ = [
     "lstm",
     "lstm_backward",
     "lstm_forward",
+    "lstm_gates",
     "rnn",
     "rnn_backward",
     "rnn_forward",
@@ -64,6 +66,17 @@ class LSTMGrads(_Grads):
 
     peephole: Array | None = None
     projection: Array | None = None
+
+
+class LSTMGates(NamedTuple):
+    """i, f, g, o, c, h: each (B,T,H), or (T,H) for one sequence; h P wide with a projection."""
+
+    i: Array
+    f: Array
+    g: Array
+    o: Array
+    c: Array
+    h: Array
 
 
 class GRUOutput(NamedTuple):
@@ -142,6 +155,23 @@ def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None, dc
     if isinstance(cell, _cells.LSTM) and cell.projects:
         grads.projection = cell.dw_p
     return grads
+
+
+def lstm_gates(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, c0: Any = None, **options: Any) -> LSTMGates:
+    """All gates and states of an LSTM at every step; see `lstm_fast.functional.lstm_gates`.
+
+    Example:
+        >>> lstm_gates(np.ones((3, 1)), np.zeros((1, 8)), np.zeros((2, 8))).f.tolist()
+        [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
+    """
+    settings, _ = split(_cells.LSTM, options)
+    cell = _cells.LSTM(w_x, w_h, b, **settings)
+    y, _, _, tape, c = _loop.forward(cell, x, h0, c0)
+    steps = [cell.gates_of(saved) for _, saved in tape.steps]  # (i, f, g, o), each (B,H)
+    empty = np.zeros((len(tape.dropout), 0, cell.units), cell.w_x.dtype)
+    gates = [np.stack([step[k] for step in steps], axis=1) if steps else empty for k in range(4)]
+    i, f, g, o = map(tape.layout.caller, gates)
+    return LSTMGates(i, f, g, o, c, y)
 
 
 def gru(x: Any, w_x: Any, w_h: Any, b: Any = None, h0: Any = None, **options: Any) -> GRUOutput:

@@ -97,6 +97,12 @@ class LSTM(Cell):
         saved = (x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new, m, keep_h, keep_c)
         return h_new + keep_h * (past - h_new), c_new + keep_c * (c - c_new), saved
 
+    @staticmethod
+    def gates_of(saved: Any) -> tuple[Array, Array, Array, Array]:
+        """i, f, g, o of a step, (R,H) each, from what forward saved."""
+        gates: tuple[Array, Array, Array, Array] = saved[4]
+        return gates
+
     def place(self, rows: Array, steps: Array, T: int) -> None:
         self.draws = (rows * T + steps) * 2 * self.units  # the number of the first draw of each row
 
