@@ -1,10 +1,11 @@
-"""Predictions and loss curves equal those of Keras 3, stored by goldens/make_keras.py; the tests need no Keras."""
+"""Predictions and loss curves equal those of Keras 3, stored by goldens/make_*.py; the tests need no Keras."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import keras_masked_states
 import keras_models
 import keras_models_other
 import keras_models_recurrent
@@ -51,3 +52,13 @@ def test_keras(file: str, name: str, goldens: dict[str, dict[str, Any]]) -> None
         limit = PREDICTION if key == "before" or key.startswith("weight_") else AFTER if key == "after" else CURVE
         print(f"{name} {key}: {error:.1e} (limit {limit:.0e})")
         assert error <= limit, f"{name}: {key} differs from Keras by {error:.2e}"
+
+
+def test_masked_steps_from_given_states() -> None:
+    """Above all rows without any step: their last output is zero, their last states are those given."""
+    got = keras_masked_states.results(lstm_fast)
+    with np.load(GOLDENS / "keras_masked_states.npz") as want:
+        assert set(want) == set(got)
+        for name in want:
+            error = float(np.max(np.abs(got[name] - want[name])))
+            assert error <= PREDICTION, f"{name}: {error:.2e}"

@@ -28,24 +28,28 @@ class RecurrentOp(Op):
         self.run, self.sequences, self.states = run, sequences, states
         self.step = slice(None, None, -1) if flip else slice(None)
         self.y: Array | None = None
+        self.own: Array | None = None  # the last output, where it may differ from the last h
         if sequences:
             y = _core.empty((*run.size, run.cell.output_size), plan.dtype)
             self.y = y[:, self.step]
             outputs = [Value(y, x.mask)]
-        else:  # with `states`, two outputs are one array: each has its own gradient
-            outputs = [Value(run.h)]
+        else:  # with `states`, two outputs may be one array: each has its own gradient
+            self.own = None if x.mask is None else np.empty_like(run.h)
+            outputs = [Value(run.h if self.own is None else self.own)]
         outputs += [Value(a) for a in run.last] if states else []
         super().__init__([x, *run.initial], outputs, run.parameters)
 
     def forward(self) -> None:
         self.run.forward(self.y)
+        if self.own is not None:
+            self.run.last_output(self.own)
 
     def backward(self) -> None:
         dx, outputs = self.dx, self.outputs
         dy = dh = dc = None
         first = outputs[0].grad
         if self.y is None:
-            dh = first
+            dh = first if self.own is None else self.run.last_output_gradient(first)
         elif first is not None:
             dy = first[:, self.step]
         if self.states:
@@ -75,7 +79,7 @@ class BidirectionalOp(Op):
         if concat:
             arrays = [_core.empty((*lead, sum(widths)), plan.dtype)]
         else:
-            arrays = [_core.empty((*lead, n), plan.dtype) if sequences else run.h
+            arrays = [_core.empty((*lead, n), plan.dtype) if sequences or x.mask is not None else run.h
                       for n, run in zip(widths, runs, strict=True)]  # fmt: skip
         self.count = len(arrays)  # outputs in front of the states
         outputs = [Value(a, x.mask if sequences else None) for a in arrays]
@@ -83,6 +87,7 @@ class BidirectionalOp(Op):
         inputs = [x, *(v for run in runs for v in run.initial)]
         super().__init__(inputs, outputs, [p for run in runs for p in run.parameters])
         self.views = [self._part(arrays, k) for k in range(2)]
+        self.apart = not sequences and (concat or x.mask is not None)  # the last outputs lie beside the last states
         self.other: Array | None = None  # dx of the second run
         self.long = all(LEAST_WORK <= run.work <= MOST_WORK for run in runs)
         self.parallel = False  # as the last forward was
@@ -102,9 +107,9 @@ class BidirectionalOp(Op):
             run.use_threads(n // 2 if self.parallel else 0)
         views = self.views if self.sequences else [None, None]
         self._call([partial(run.forward, view) for run, view in zip(self.runs, views, strict=True)])
-        if self.concat and not self.sequences:
+        if self.apart:
             for run, view in zip(self.runs, self.views, strict=True):
-                np.copyto(view, run.h)
+                run.last_output(view)
 
     def backward(self) -> None:
         grads = [v.grad for v in self.outputs]
@@ -115,7 +120,7 @@ class BidirectionalOp(Op):
             own = self._part(grads, k)
             dy, dlast = (own, (None, None)) if self.sequences else (None, (own, None))
             if dy is None and own is not None:
-                dlast = (np.ascontiguousarray(own), None)
+                dlast = (run.last_output_gradient(np.ascontiguousarray(own)), None)
             if self.states:
                 dlast = last_gradients(dlast[0], self.outputs[after : after + n])
             dfirst = pair(self.dx[before : before + n]) if run.initial else (None, None)

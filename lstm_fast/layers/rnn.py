@@ -164,7 +164,7 @@ class RNN(Layer):
             n = len(cell.state_names)
             memory = partial(self._memory, x.shape[0], slice(at, at + n)) if self.stateful and not initial else None
             run = Run(cell, plan, x, states[at : at + n], reverse=self.go_backwards,
-                      zero_output=self.zero_output_for_mask and self.return_sequences, memory=memory,
+                      zero_output=self.zero_output_for_mask, memory=memory,
                       checkpoint_every=self.checkpoint_every)  # fmt: skip
             at += n
             if k < len(cells) - 1:

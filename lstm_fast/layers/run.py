@@ -114,6 +114,26 @@ class Run:
         mask = self.x.mask
         return None if mask is None or mask.array.all() else ~mask.array
 
+    def _silent(self) -> Array | None:
+        """(B): rows whose last output is zero: no step counts or, with zero_output, not the last; None: none is."""
+        holes = self._holes()
+        if holes is None:
+            return None
+        rows: Array = holes[:, 0 if self.reverse else -1] if self.zero_output else np.all(holes, axis=1)
+        return rows if np.any(rows) else None
+
+    def last_output(self, out: Array) -> None:
+        """Fills out (B,H) with the output of the last step read: h, but zeros where no step gave one."""
+        np.copyto(out, self.h)
+        silent = self._silent()
+        if silent is not None:
+            out[silent] = 0
+
+    def last_output_gradient(self, d: Array | None) -> Array | None:
+        """The gradient of `last_output` as that of h."""
+        silent = None if d is None else self._silent()
+        return d if d is None or silent is None else np.where(silent[:, None], 0, d)
+
     def _masked_sequence(self) -> Any:
         """The sequence of the steps that count."""
         if self.rows is None:
