@@ -156,8 +156,7 @@ int64_t lf_sequence_scratch(const lf_sequence *a) {
 
 int64_t lf_tape_rows(const lf_sequence *a, int64_t R) {
     if (!a->checkpoint_every || a->checkpoint_every >= a->T) return R;
-    // a segment, the rows of the step after it, and those of a block of weight gradients that is not complete
-    const int64_t segment = a->checkpoint_every * a->B + (a->B > LF_SUM_BLOCK ? a->B : LF_SUM_BLOCK);
+    const int64_t segment = lf_segment_rows(*a);
     return segment < R ? segment : R;
 }
 

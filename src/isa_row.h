@@ -6,6 +6,12 @@
 
 enum { LF_SUM_BLOCK = 256 };  // tape rows per partial sum of the weight gradients: part of the numbers contract
 
+// Tape rows that checkpoints leave: a segment, and behind it the rows of the step after it or those of a block of weight gradients
+// that is not complete.
+inline int64_t lf_segment_rows(const lf_sequence &a) {
+    return a.checkpoint_every * a.B + (a.B > LF_SUM_BLOCK ? a.B : static_cast<int64_t>(LF_SUM_BLOCK));
+}
+
 // What the workers of a recurrent call receive.
 struct lf_sequence_call {
     const lf_sequence *args;

@@ -261,7 +261,8 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
 }
 
 // The tape of a segment holds its rows, then the first rows of the segment after it: those of the step that follows, and
-// those of a block of weight gradients that is not complete yet.
+// those of a block of weight gradients that is not complete yet. Segments come from the last to the first, each in front of the one
+// before it, until there is no room: then these rows move to the end.
 template <class V, class Cell> struct Segments {
     using T = typename V::T;
     using View = SequenceView<V, Cell>;
@@ -271,21 +272,29 @@ template <class V, class Cell> struct Segments {
     int64_t open_rows;   // tape rows [0, open_rows) still wait for their part in the weight gradients
     int64_t polled = 0;  // steps done, of any kind
     bool add;
+    int64_t capacity;    // rows of the tape
+    int64_t place = capacity;  // where the segment that was last begins
 
-    // Moves the first rows of the segment that ends here behind the rows of segment [begin, end).
-    void keep_first_rows(int64_t begin, int64_t end) const {
-        const int64_t first = v.tape_row(end), open = open_rows - first, keep = open > v.alive(end) ? open : v.alive(end);
-        const int64_t to = first - v.tape_row(begin);
-        T *const gates = static_cast<T *>(v.a.tape_gates), *const cells = static_cast<T *>(v.a.tape_cells);
-        memmove(gates + to * v.tape_width(), gates, static_cast<size_t>(keep * v.tape_width()) * sizeof(T));
-        memmove(cells + to * v.H, cells, static_cast<size_t>(keep * v.H) * sizeof(T));
+    // Makes room for segment [begin, end) in front of the first rows of the one after it.
+    void make_room(int64_t begin, int64_t end) {
+        const int64_t first = v.tape_row(end), rows = first - v.tape_row(begin);
+        if (place < rows) {
+            const int64_t keep = larger(open_rows - first, v.alive(end)), to = capacity - keep;
+            T *const gates = static_cast<T *>(v.a.tape_gates), *const cells = static_cast<T *>(v.a.tape_cells);
+            if (w->index == 0) {
+                memmove(gates + to * v.tape_width(), gates + place * v.tape_width(), static_cast<size_t>(keep * v.tape_width()) * sizeof(T));
+                memmove(cells + to * v.H, cells + place * v.H, static_cast<size_t>(keep * v.H) * sizeof(T));
+            }
+            place = to;
+        }
+        place -= rows;
     }
 
     // False: stopped.
     bool run(int64_t begin, int64_t end, bool again) {
         if (again) {
-            if (end < v.steps && w->index == 0) keep_first_rows(begin, end);
-            v.enter_segment(begin);
+            make_room(begin, end);
+            v.enter_segment(begin, place);
             lf_barrier_wait(w);
             forward_steps<V, Cell, true>(v, begin, end, polled, call.poll_steps, w);
             polled += end - begin;
@@ -336,7 +345,8 @@ template <class V, class Cell> void sequence_backward(const void *args, const lf
     lf_barrier_wait(w);
     const bool again = a.checkpoint_every && a.checkpoint_every < a.T;
     const int64_t length = again ? a.checkpoint_every : v.steps;
-    Segments<V, Cell> segments{v, call, w, v.tape_row(v.steps), 0, a.accumulate != 0};
+    const int64_t rows = v.tape_row(v.steps);
+    Segments<V, Cell> segments{v, call, w, rows, 0, a.accumulate != 0, smaller(rows, lf_segment_rows(a))};
     for (int64_t begin = again ? (v.steps - 1) / length * length : 0; begin >= 0; begin -= length > 0 ? length : 1)
         if (!segments.run(begin, smaller(v.steps, begin + length), again)) return;
     if (a.dx.data)

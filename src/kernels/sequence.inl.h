@@ -162,7 +162,7 @@ template <class V, class Cell> struct SequenceView {
     const bool compact;        // h of a step is kept side by side: rows of y or of x far apart would collide in the caches
     T *const products;         // multiply_rows scratch of this worker
     int64_t first_step = 0;    // of the segment that the tape holds
-    int64_t tape_base = 0;     // its first tape row
+    int64_t tape_base = 0;     // tape row r lies at r - tape_base
     const void *h_start, *c_start;  // (B, H) or NULL (zeros): the state before first_step
     T *scaled;                 // h of one step times h_scale, this worker's copy
     int64_t first, stride;     // this worker's rows: ranks first, first+stride, ..., `owned` at most
@@ -318,10 +318,10 @@ template <class V, class Cell> struct SequenceView {
                 if constexpr (Cell::ZONEOUT) lanes.store(h_past(r) + j * V::N, V::zero());
             });
     }
-    // The tape now holds steps from s on.
-    void enter_segment(int64_t s) {
+    // The tape now holds steps from s on, whose first row lies at `place`.
+    void enter_segment(int64_t s, int64_t place) {
         first_step = s;
-        tape_base = tape_row(s);
+        tape_base = tape_row(s) - place;
         h_start = s ? checkpoint(s, 0) : a.h0;
         c_start = s && Cell::MEMORY ? checkpoint(s, 1) : a.c0;
     }
