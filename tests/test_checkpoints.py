@@ -46,8 +46,8 @@ def test_same_bits_on_threads(shape: tuple[int, int, int, int], threads: int) ->
 )
 @pytest.mark.parametrize("shape", SHAPES[1:4], ids=str)
 def test_same_bits_with_options(shape: tuple[int, int, int, int], names: tuple[str, ...], dtype: Any) -> None:
-    p = make(*shape, dtype)
-    p.options = draw(p, 11, *names)
+    p = make(*shape, dtype, return_c=True)
+    p.options |= draw(p, 11, *names)
     want = run(p)
     for k in (1, 4, 9):
         assert_same_bits(run(p, checkpoint_every=k), want, f"every {k}")

@@ -44,9 +44,9 @@ def pack(p: Problem, lengths: Any) -> Problem:
 
 
 def unpack(result: dict[str, Any], p: Problem, lengths: Any) -> dict[str, Any]:
-    """Packed y and dx as padded ones."""
+    """Packed y, c of all steps and dx as padded ones."""
     full = dict(result)
-    for name in ("y", "dx"):
+    for name in {"y", "c_sequence", "dx"} & set(result):
         full[name] = np.zeros((*p.x.shape[:2], result[name].shape[-1]), p.x.dtype)
         for row, part in zip(full[name], np.split(result[name], np.cumsum(lengths)[:-1]), strict=True):
             row[: len(part)] = part
@@ -75,8 +75,8 @@ OPTIONS = [
 @pytest.mark.parametrize("names", OPTIONS, ids="+".join)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_twin(shape: tuple[int, int, int, int], names: tuple[str, ...], dtype: Any) -> None:
-    p = make(*shape, dtype)
-    p.options = draw(p, len(names), *names)
+    p = make(*shape, dtype, return_c=True)
+    p.options |= draw(p, len(names), *names)
     compare(p, f"{shape} {names}")
 
 
@@ -86,9 +86,9 @@ def test_twin(shape: tuple[int, int, int, int], names: tuple[str, ...], dtype: A
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_packed_rows(shape: tuple[int, int, int, int], names: tuple[str, ...], dtype: Any) -> None:
     """Packed rows have the bits of padded ones, and the twin's numbers."""
-    p = make(*shape, dtype)
+    p = make(*shape, dtype, return_c=True)
     lengths = np.random.RandomState(1).randint(0, shape[1] + 1, size=shape[0])
-    p.options = {**draw(p, 3, *names), "lengths": lengths}
+    p.options |= {**draw(p, 3, *names), "lengths": lengths}
     packed = pack(p, lengths)
     assert_same_bits(unpack(run(packed), p, lengths), run(p), "packed")
     compare(packed, f"{shape} packed")
