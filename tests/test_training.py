@@ -641,6 +641,23 @@ MESSAGES = {
     "no path": (lambda m, x, y: lf.load_model(None), "^load_model: expected the path of a file, got NoneType$"),
     "text labels": (lambda m, x, y: lf.utils.to_categorical(["a"]), "integer labels, got texts; number them first"),
     "padding words": (lambda m, x, y: lf.utils.pad_sequences([[1], ["a"]]), "sequence 1 .*; turn words into numbers"),
+    "patience": (lambda m, x, y: lf.callbacks.EarlyStopping(patience="a"), "^EarlyStopping: .*patience .* got 'a'$"),
+    "checkpoint path": (lambda m, x, y: lf.callbacks.ModelCheckpoint(None), "^ModelCheckpoint: .*path of a file"),
+    "no weights": (lambda m, x, y: m.set_weights(None), "weights as a list of arrays, got NoneType$"),
+    "layer number": (lambda m, x, y: m.get_layer(index=9), "^get_layer: expected an index below 2, got 9$"),
+    "nothing to predict": (lambda m, x, y: m.predict(iter([])), "^predict: the list_iterator had no batch$"),
+    "nothing to measure": (lambda m, x, y: m.evaluate(iter([])), "^evaluate: the list_iterator had no batch$"),
+    "steps": (lambda m, x, y: m.fit(iter([(x, y)]), steps_per_epoch="a"), "^fit: expected steps_per_epoch .* got 'a'$"),
+    "rows of two inputs": (
+        lambda m, x, y: (n := Model([a := Input((2,)), b := Input((3,))], Concatenate()([a, b])),
+                         n.predict([x[:3, 0], x[:4, :3, 0]])),
+        r"^predict: expected as many rows in x\[1\] as in x\[0\] \(3\), got 4$",
+    ),
+    "one name twice": (
+        lambda m, x, y: Model(a := Input((2,)), [Dense(1, name="d")(a), Dense(2, name="d")(a)]),
+        "two layers are named 'd'; give each a name of its own$",
+    ),
+    "series": (lambda m, x, y: lf.utils.timeseries_dataset_from_array("abc", None, 3), "over time, got 'abc'$"),
     "no texts": (lambda m, x, y: lf.preprocessing.text.Tokenizer().fit_on_texts(None), "list of texts, got NoneType$"),
 }  # fmt: skip
 

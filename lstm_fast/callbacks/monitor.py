@@ -8,6 +8,8 @@ import warnings
 from typing import Any, ClassVar
 
 from lstm_fast.callbacks.base import Callback, Logs
+from lstm_fast.files import text_path
+from lstm_fast.training.data import whole_number
 
 
 class Monitor(Callback):
@@ -69,7 +71,8 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience, self.verbose, self.baseline = patience, verbose, baseline
+        self.patience = whole_number("patience", patience, 0, "EarlyStopping")
+        self.verbose, self.baseline = verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self.on_train_begin()
 
@@ -140,7 +143,7 @@ class ModelCheckpoint(Monitor):
         super().__init__(monitor, mode)
         if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
             raise ValueError(f"ModelCheckpoint: expected save_freq 'epoch' or a number of batches, got {save_freq!r}")
-        self.filepath, self.verbose, self.save_freq = os.fspath(filepath), verbose, save_freq
+        self.filepath, self.verbose, self.save_freq = text_path("ModelCheckpoint", filepath), verbose, save_freq
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.best = initial_value_threshold
         self.epoch = self.batches = 0
@@ -202,7 +205,8 @@ class ReduceLROnPlateau(Monitor):
         super().__init__(monitor, mode, min_delta)
         if factor >= 1:
             raise ValueError(f"ReduceLROnPlateau: expected factor < 1, got {factor}")
-        self.factor, self.patience, self.verbose = factor, patience, verbose
+        self.patience = whole_number("patience", patience, 0, "ReduceLROnPlateau")
+        self.factor, self.verbose = factor, verbose
         self.cooldown, self.min_lr = cooldown, min_lr
         self.on_train_begin()
 

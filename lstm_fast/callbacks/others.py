@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lstm_fast.callbacks.base import Callback, Logs
+from lstm_fast.files import text_path
 
 
 class LearningRateScheduler(Callback):
@@ -42,7 +43,7 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
-        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self.filename, self.separator, self.append = text_path("CSVLogger", filename), separator, append
         self.file: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -110,6 +110,8 @@ class Weighted:
             ValueError: another number of arrays, or another shape; nothing is changed then.
         """
         own = self.weights
+        if not hasattr(weights, "__len__"):
+            raise TypeError(f"{self.label}: expected weights as a list of arrays, got {type(weights).__name__}")
         if not own and not self.built and len(weights):
             raise ValueError(f"{self.label}: has no weights yet; call it on data or give it an input_shape first")
         arrays = [np.asarray(w) for w in weights]

@@ -17,7 +17,7 @@ class Graph:
     """Inputs, outputs, `nodes` in running order, and `layers` in Keras' order (which fixes the order of the weights).
 
     Raises:
-        ValueError: an output depends on an Input that is not among the inputs.
+        ValueError: an output depends on an Input that is not among the inputs; two layers have one name.
     """
 
     def __init__(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], owner: str) -> None:
@@ -47,6 +47,10 @@ class Graph:
                 else:
                     stack.append((t.node, False))
         self.layers = self._ordered_layers(visited)
+        names = [layer.name for layer in self.layers]
+        twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+        if twice is not None:
+            raise ValueError(f"{owner}: two layers are named {twice!r}; give each a name of its own")
 
     def _ordered_layers(self, visited: dict[int, int]) -> list[Layer]:
         """By the longest way to an output, then by the walk: as Keras orders them."""

@@ -47,6 +47,8 @@ class Network(Layer):
         if (name is None) == (index is None):
             raise ValueError("get_layer: expected either name or index")
         if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"get_layer: expected an index below {len(self.layers)}, got {index}")
             return self.layers[index]
         for layer in self.layers:
             if layer.name == name:
@@ -167,6 +169,8 @@ class Network(Layer):
         if is_stream(x):
             stream = Stream("predict", x, steps)
             parts = [self.infer(self.inputs_for("predict", batch[0])) for batch in stream.batches()]
+            if not parts:
+                raise ValueError(f"predict: the {type(x).__name__} had no batch")
             return self._results([np.concatenate(one) for one in zip(*parts, strict=True)])
         arrays = self.inputs_for("predict", x)
         n = len(arrays[0])
@@ -203,8 +207,7 @@ class Network(Layer):
                     f"{op}: expected a multiple of {t.shape[0]} rows (the model's batch size), got {len(a)}"
                 )
             arrays.append(np.ascontiguousarray(a))
-        if op != "predict":
-            same_length(op, {"x": arrays})
+        same_length(op, {"x": arrays}, 0 if op == "predict" else 1)
         return arrays
 
     def build_for(self, x: Any) -> None:

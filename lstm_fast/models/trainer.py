@@ -154,6 +154,8 @@ class Trainer(Prepared):
             step = self.step_for(part, part.n, False)
             step.load(part)
             totals.add(step, step.once(), part.n)
+        if not totals.rows and isinstance(data, Stream):
+            raise ValueError(f"{data.op}: the {type(data.source).__name__} had no batch")
         return totals.logs()
 
     def train_on_batch(

@@ -116,7 +116,7 @@ class LSTMClassifier(ClassifierMixin, OfSequences):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"fit: expected at least two classes in y, got one class: {self.classes_[0]!r}")
+            raise ValueError(f"fit: expected at least two classes in y, got one class: {self.classes_[0]}")
         weights = self._weights(sample_weight, X)
         self._fit_sequences(X, labels, len(self.classes_), "softmax", "sparse_categorical_crossentropy", weights)
         return self

@@ -107,8 +107,8 @@ def as_list(value: Any, count: int, names: Sequence[str], op: str, what: str) ->
     return list(value)
 
 
-def same_length(op: str, groups: dict[str, list[Any]]) -> int:
-    """The number of rows that all arrays have; ValueError when they differ or when there is none."""
+def same_length(op: str, groups: dict[str, list[Any]], least: int = 1) -> int:
+    """The number of rows that all arrays have; ValueError when they differ or when there are fewer than `least`."""
     lengths = {
         f"{name}[{k}]" if len(arrays) > 1 else name: len(a)
         for name, arrays in groups.items()
@@ -119,7 +119,7 @@ def same_length(op: str, groups: dict[str, list[Any]]) -> int:
     for name, other in lengths.items():
         if other != n:
             raise ValueError(f"{op}: expected as many rows in {name} as in {first} ({n}), got {other}")
-    if n == 0:
+    if n < least:
         raise ValueError(f"{op}: expected at least one row, got {first} with none")
     return n
 

@@ -34,7 +34,7 @@ class Stream:
             self.length: int | None = None if self.once else len(source)
         except TypeError:
             self.length = None
-        limit = None if steps is None else whole_number("steps", steps, 1)
+        limit = None if steps is None else whole_number("steps_per_epoch" if op == "fit" else "steps", steps, 1, op)
         self.steps = self.length if limit is None else limit if self.length is None else min(limit, self.length)
 
     def check_epochs(self, epochs: int) -> None:

@@ -95,6 +95,10 @@ def timeseries_dataset_from_array(
         [[1, 2], [2, 3], [3, 4]] [10, 20, 30]
     """
     series = np.asarray(data)
+    if not series.ndim or series.dtype.kind in "US":
+        raise ValueError(
+            f"timeseries_dataset_from_array: expected data as an array of numbers over time, got {data!r:.60}"
+        )
     n = len(series)
     _check("start_index", start_index, 0, n - 1)
     _check("end_index", end_index, (start_index or 0) + 1, n)
