@@ -219,6 +219,29 @@ def test_dropout_is_one_mask_for_all_steps(rng: np.random.Generator, kind: str) 
     assert not np.array_equal(twin(x, training=True), got)
 
 
+def test_dropout_is_independent(rng: np.random.Generator, kind: str) -> None:
+    """Of x and h from each other, over rows, over features and over calls; the same again after set_random_seed."""
+    x = rng.standard_normal((400, T, 30)).astype("float32")
+    draws = []
+    for _ in range(2):
+        lf.utils.set_random_seed(11)
+        layer = made(LAYERS[kind](30, dropout=0.3, recurrent_dropout=0.4), rng, x.shape)
+        run = layers.run.Run(layer.cell, Plan(np.dtype("float32"), training=True), Value(x))
+        for _ in range(2):
+            run.forward(None)
+            draws.append([run.x_scale[:, 0].copy(), run.h_scale.copy()])
+    (first, second), again = draws[:2], draws[2:]
+    assert all(
+        np.array_equal(a, b) for one, other in zip(draws, again, strict=False) for a, b in zip(one, other, strict=True)
+    )
+    number = 400 * 30
+    pairs = [(first[0], first[1]), *zip(first, second, strict=True)]
+    for scale in (*first, *second):
+        pairs += [(scale[1:], scale[:-1]), (scale[:, 1:], scale[:, :-1]), (scale[:, ::2], scale[::-1, 1::2])]
+    for a, b in pairs:
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 5 / np.sqrt(number / 2)  # five standard deviations
+
+
 def test_a_fit_with_dropout_is_repeated_by_its_seed(rng: np.random.Generator, kind: str) -> None:
     x, y = rng.standard_normal((20, T, I)), rng.standard_normal((20, 1))
     results = []
