@@ -3,6 +3,7 @@
 Everything is reached from here (`import lstm_fast as lf`) and loaded at first use, so that the import is free:
 
     lf.lstm, lf.lstm_forward, lf.lstm_backward      functions on arrays; gru and rnn likewise
+    lf.recurrent_stack                              several layers in one call
     lf.layers, lf.models, lf.optimizers, ...        Keras' words: Sequential, Model, LSTM, Dense, fit, predict
     lf.set_num_threads, lf.threads, lf.show_versions
 """
@@ -42,7 +43,8 @@ _NAMES = {
     name: module
     for module, names in {
         "lstm_fast.functional": "LSTMGates LSTMGrads LSTMOutput lstm lstm_backward lstm_forward lstm_gates "
-        "GRUGrads GRUOutput gru gru_backward gru_forward RNNGrads RNNOutput rnn rnn_backward rnn_forward",
+        "GRUGrads GRUOutput gru gru_backward gru_forward RNNGrads RNNOutput rnn rnn_backward rnn_forward "
+        "StackGrads StackOutput recurrent_stack recurrent_stack_backward recurrent_stack_forward",
         "lstm_fast._threads": "get_num_threads set_num_threads threads",
         "lstm_fast.streaming": "Stream",
         "lstm_fast.versions": "show_versions",
@@ -76,6 +78,8 @@ if TYPE_CHECKING:
         LSTMOutput,
         RNNGrads,
         RNNOutput,
+        StackGrads,
+        StackOutput,
         gru,
         gru_backward,
         gru_forward,
@@ -83,6 +87,9 @@ if TYPE_CHECKING:
         lstm_backward,
         lstm_forward,
         lstm_gates,
+        recurrent_stack,
+        recurrent_stack_backward,
+        recurrent_stack_forward,
         rnn,
         rnn_backward,
         rnn_forward,
@@ -103,6 +110,8 @@ __all__ = [
     "RNNGrads",
     "RNNOutput",
     "Sequential",
+    "StackGrads",
+    "StackOutput",
     "Stream",
     "activations",
     "callbacks",
@@ -123,6 +132,9 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "recurrent_stack",
+    "recurrent_stack_backward",
+    "recurrent_stack_forward",
     "reference",
     "rnn",
     "rnn_backward",

@@ -1,12 +1,13 @@
 """Types of the compiled extension (src/binding/_core.pyx); its docstrings say what each call does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 _Array = np.ndarray[Any, Any]
+_PerLayer = list[_Array] | list[_Array | None] | list[None]
 _Activation = str | tuple[str, float] | tuple[str, float, float]
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike | None = None) -> _Array: ...
@@ -117,6 +118,37 @@ class Sequence:
         dpeephole: _Array | None = None,
         dprojection: _Array | None = None,
         dc_seq: _Array | None = None,
+    ) -> None: ...
+
+@final
+class Stack:
+    state_nbytes: int
+    def __init__(self, sequences: Iterable[Sequence]) -> None: ...
+    def forward(
+        self,
+        x: _Array,
+        h0s: _PerLayer,
+        c0s: _PerLayer,
+        ys: list[_Array],
+        hs: _PerLayer,
+        cs: _PerLayer,
+        factors: _PerLayer | None = None,
+    ) -> None: ...
+    def backward(
+        self,
+        x: _Array,
+        ys: list[_Array],
+        dy: _Array | None,
+        dhs: _PerLayer,
+        dcs: _PerLayer,
+        dxs: _PerLayer,
+        dweights: list[tuple[_Array, _Array, _Array]],
+        dh0s: _PerLayer,
+        dc0s: _PerLayer,
+        h0s: _PerLayer,
+        c0s: _PerLayer,
+        factors: _PerLayer | None = None,
+        accumulate: bool = False,
     ) -> None: ...
 
 @final

@@ -145,6 +145,15 @@ typedef struct lf_sequence {
     void *dpeephole;           /* (3H) C or NULL (not wanted) */
 } lf_sequence;
 
+/* Layers of equal B, T and rows, of which each reads what the one before has written. */
+typedef struct lf_stack {
+    int64_t L;                         /* >= 1 */
+    const lf_sequence *const *layers;  /* (L), first to last. x of layer l is y of layer l-1, and while backward runs dy of layer l-1
+                                          is dx of layer l: the same memory, of the stack alone */
+    const lf_seq *factors;             /* (L): of l >= 1 factors (B, T, I) of x of layer l, any strides, also 0, or data NULL (ones).
+                                          Forward multiplies x in place, backward dx */
+} lf_stack;
+
 /* y = activation(x w + b) over `rows` rows of I inputs and O outputs, everything C. */
 typedef struct lf_dense {
     int64_t rows, I, O;
@@ -194,6 +203,8 @@ int64_t lf_dense_scratch(const lf_dense *a);
 void lf_pack(const lf_weights *w);
 lf_status lf_sequence_forward(const lf_sequence *a);     /* LF_OK or LF_INTERRUPTED */
 lf_status lf_sequence_backward(const lf_sequence *a);
+lf_status lf_stack_forward(const lf_stack *a);           /* as lf_sequence_forward of each layer in turn, the same bits */
+lf_status lf_stack_backward(const lf_stack *a);          /* likewise, from the last layer to the first */
 void lf_dense_forward(const lf_dense *a);
 void lf_dense_backward(const lf_dense *a);
 void lf_apply_update(const lf_update *u);

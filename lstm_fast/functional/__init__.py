@@ -7,6 +7,8 @@ w_h (H,GH). `<cell>` runs a layer, `<cell>_forward` also keeps a tape, which `<c
     gru   G 3, gates z r n, b (2,3H)         h' = z*h + (1-z)*n
     rnn   G 1, b (H)                         h' = tanh(x w_x + h w_h + b)
 
+`recurrent_stack` runs several layers of one kind, each over the output of the one before, in one call.
+
 `lstm_fast.reference` is the NumPy twin of this module.
 """
 
@@ -15,6 +17,14 @@ from lstm_fast.functional._gates import LSTMGates, lstm_gates
 from lstm_fast.functional._gru import GRUGrads, GRUOutput, gru, gru_backward, gru_forward
 from lstm_fast.functional._lstm import LSTMGrads, LSTMOutput, lstm, lstm_backward, lstm_forward
 from lstm_fast.functional._rnn import RNNGrads, RNNOutput, rnn, rnn_backward, rnn_forward
+from lstm_fast.functional._stack import (
+    StackGrads,
+    StackOutput,
+    StackTape,
+    recurrent_stack,
+    recurrent_stack_backward,
+    recurrent_stack_forward,
+)
 
 __all__ = [
     "GRUGrads",
@@ -24,6 +34,9 @@ __all__ = [
     "LSTMOutput",
     "RNNGrads",
     "RNNOutput",
+    "StackGrads",
+    "StackOutput",
+    "StackTape",
     "Tape",
     "gru",
     "gru_backward",
@@ -32,6 +45,9 @@ __all__ = [
     "lstm_backward",
     "lstm_forward",
     "lstm_gates",
+    "recurrent_stack",
+    "recurrent_stack_backward",
+    "recurrent_stack_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",

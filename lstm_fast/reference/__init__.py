@@ -14,6 +14,14 @@ import numpy as np
 from lstm_fast.reference import _cells, _loop
 from lstm_fast.reference._activations import sigmoid
 from lstm_fast.reference._loop import Tape
+from lstm_fast.reference._stack import (
+    StackGrads,
+    StackOutput,
+    StackTape,
+    recurrent_stack,
+    recurrent_stack_backward,
+    recurrent_stack_forward,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -25,6 +33,9 @@ __all__ = [
     "LSTMOutput",
     "RNNGrads",
     "RNNOutput",
+    "StackGrads",
+    "StackOutput",
+    "StackTape",
     "Tape",
     "gru",
     "gru_backward",
@@ -33,6 +44,9 @@ __all__ = [
     "lstm_backward",
     "lstm_forward",
     "lstm_gates",
+    "recurrent_stack",
+    "recurrent_stack_backward",
+    "recurrent_stack_forward",
     "rnn",
     "rnn_backward",
     "rnn_forward",

@@ -64,6 +64,10 @@ cdef extern from "lstm_fast.h" nogil:
         void *dh0
         void *dc0
         void *dpeephole
+    ctypedef struct lf_stack:
+        int64_t L
+        const lf_sequence **layers
+        lf_seq *factors
     ctypedef struct lf_dense:
         int64_t rows, I, O
         int32_t dtype, activation, threads, accumulate, packed
@@ -100,6 +104,8 @@ cdef extern from "lstm_fast.h" nogil:
     void lf_pack(const lf_weights *)
     lf_status lf_sequence_forward(const lf_sequence *)
     lf_status lf_sequence_backward(const lf_sequence *)
+    lf_status lf_stack_forward(const lf_stack *)
+    lf_status lf_stack_backward(const lf_stack *)
     void lf_dense_forward(const lf_dense *)
     void lf_dense_backward(const lf_dense *)
     void lf_apply_update(const lf_update *)

@@ -97,17 +97,23 @@ cdef class Sequence:
     cdef bint needs_scratch(self) except -1:
         return lf_sequence_scratch(&self.a) > self.scratch_nbytes
 
-    def forward(self, x, h0, c0, y, h, c, Weights weights=None, h_scale=None, c_seq=None, zoneout_seed=None):
-        """x (B,T,I), h0 (B,P), c0 (B,H) or None -> y (B,T,P) or None, h (B,P), c (B,H) or None. Only an LSTM has c0 and c."""
+    cdef int use_weights(self, Weights weights) except -1:
+        """Other weights of the same kind from now on."""
+        cdef lf_weights *old = &self.weights.w
+        if weights.w.cell != old.cell or not weights.alike(self.weights) or weights.w.I != old.I or weights.w.H != old.H \
+                or weights.w.P != old.P or weights.w.dtype != old.dtype or (self.a.training and weights.w.backward != old.backward):
+            raise ValueError("_core.Sequence.forward: weights of another cell, shape, dtype or kind")
+        self.weights = weights
+        self.a.weights = &weights.w
+        return 0
+
+    cdef int set_forward(self, object x, object h0, object c0, object y, object h, object c, object h_scale=None, object c_seq=None,
+                         object zoneout_seed=None) except -1:
+        """The arguments of a forward call; the call itself follows."""
         self.enter()
         cdef lf_sequence *a = &self.a
         cdef int dtype = self.weights.w.dtype
         cdef int64_t B = a.B, H = self.weights.w.H, P = self.weights.w.P
-        if weights is not None:
-            if weights.w.cell != self.weights.w.cell or not weights.alike(self.weights) or weights.w.I != self.weights.w.I or weights.w.H != H or weights.w.P != P or weights.w.dtype != dtype or (a.training and weights.w.backward != self.weights.w.backward):
-                raise ValueError("_core.Sequence.forward: weights of another cell, shape, dtype or kind")
-            self.weights = weights
-            a.weights = &weights.w
         if self.rows is not None and a.training and self.rows.total > self.tape_rows:
             raise ValueError("_core.Sequence.forward: rows with more steps than at first need refill=True")
         self.set_h_scale(h_scale)
@@ -126,20 +132,36 @@ cdef class Sequence:
             a.h = self.own_h
         if a.c == NULL:
             a.c = self.own_c
+        return 0
+
+    cdef void begin(self):
         self.busy = True
         self.recorded = False
-        cdef lf_status status
-        with nogil:
-            status = lf_sequence_forward(a)
+
+    cdef int end_forward(self, bint done) except -1:
         self.busy = False
+        if done:
+            self.recorded_rows = 0 if self.rows is None else self.rows.filled
+            self.recorded = self.a.training
+        return 0
+
+    def forward(self, x, h0, c0, y, h, c, Weights weights=None, h_scale=None, c_seq=None, zoneout_seed=None):
+        """x (B,T,I), h0 (B,P), c0 (B,H) or None -> y (B,T,P) or None, h (B,P), c (B,H) or None. Only an LSTM has c0 and c."""
+        cdef lf_status status
+        if weights is not None:
+            self.use_weights(weights)
+        self.set_forward(x, h0, c0, y, h, c, h_scale, c_seq, zoneout_seed)
+        self.begin()
+        with nogil:
+            status = lf_sequence_forward(&self.a)
+        self.end_forward(status == LF_OK)
         if status == LF_INTERRUPTED:
             raise_pending()
-        self.recorded_rows = 0 if self.rows is None else self.rows.filled
-        self.recorded = a.training
 
-    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None, dprojection=None,
-                 dc_seq=None):
-        """Gradients of the last forward, given its x, h0, c0, h_scale; consumes its tape. dy, dh, dc, dc_seq may be None (zeros); dx, dh0, dc0 None (not wanted)."""
+    cdef int set_backward(self, object x, object dy, object dh, object dc, object dx, object dw_x, object dw_h, object db, object dh0,
+                          object dc0, object h0, object c0, bint accumulate=False, object h_scale=None, object dpeephole=None,
+                          object dprojection=None, object dc_seq=None) except -1:
+        """The arguments of a backward call; the call itself follows."""
         self.enter()
         if not self.recorded:
             raise ValueError("_core.Sequence.backward: needs a forward with training=True before each call")
@@ -171,11 +193,16 @@ cdef class Sequence:
         a.h0 = flat(h0, dtype, B * P, False, "h0")
         a.c0 = flat(c0, dtype, B * H, False, "c0")
         a.accumulate = accumulate
-        self.recorded = False
-        self.busy = True
+        return 0
+
+    def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None, dprojection=None,
+                 dc_seq=None):
+        """Gradients of the last forward, given its x, h0, c0, h_scale; consumes its tape. dy, dh, dc, dc_seq may be None (zeros); dx, dh0, dc0 None (not wanted)."""
         cdef lf_status status
+        self.set_backward(x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, accumulate, h_scale, dpeephole, dprojection, dc_seq)
+        self.begin()
         with nogil:
-            status = lf_sequence_backward(a)
+            status = lf_sequence_backward(&self.a)
         self.busy = False
         if status == LF_INTERRUPTED:
             raise_pending()

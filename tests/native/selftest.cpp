@@ -266,6 +266,64 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     return hash.value();
 }
 
+// A layer of a stack: all of its arrays.
+template <class T> struct StackLayer {
+    const int64_t I, H, G;
+    const Array<T> w_x, w_h, b, y, h, cell, dx, dw_x, dw_h, db, dh0;
+    lf_weights w = {};
+    lf_sequence a = {};
+    Buffer panels, scratch, tape_gates, tape_cells;
+
+    StackLayer(int cell_kind, int64_t B, int64_t T_, int64_t inputs, int64_t units, int threads, const void *x, Random &random)
+        : I(inputs), H(units), G(lf_shape_of(cell_kind).columns), w_x(I * G * H, random, 0.3), w_h(H * G * H, random, 0.3),
+          b(lf_shape_of(cell_kind).biases * H, random, 1.0), y(B * T_ * H), h(B * H), cell(B * H), dx(B * T_ * I), dw_x(I * G * H),
+          dw_h(H * G * H), db(b.size()), dh0(B * H), panels(start(cell_kind)), scratch(describe(B, T_, threads, x)),
+          tape_gates(B * T_ * lf_shape_of(cell_kind).tape * H * static_cast<int64_t>(sizeof(T))), tape_cells(B * T_ * H * static_cast<int64_t>(sizeof(T))) {
+        w.panels = panels.get(), a.scratch = scratch.get(), a.tape_gates = tape_gates.get(), a.tape_cells = tape_cells.get();
+        lf_pack(&w);
+    }
+    int64_t start(int cell_kind) {
+        w.I = I, w.H = w.P = H, w.cell = cell_kind, w.dtype = dtype_of<T>(), w.backward = 3;
+        w.w_x = w_x.get(), w.w_h = w_h.get(), w.b = b.get();
+        return lf_weights_bytes(&w);
+    }
+    int64_t describe(int64_t B, int64_t T_, int threads, const void *x) {
+        a.weights = &w, a.B = B, a.T = T_, a.threads = threads, a.training = 1;
+        a.x = {const_cast<void *>(x), T_ * I, I}, a.y = {y.get(), T_ * H, H}, a.dx = {dx.get(), T_ * I, I};
+        a.h = h.get(), a.c = cell.get(), a.dw_x = dw_x.get(), a.dw_h = dw_h.get(), a.db = db.get(), a.dh0 = dh0.get();
+        return lf_sequence_scratch(&a);
+    }
+};
+
+// Two layers with factors between them; two workers run them side by side in time. The layers one by one must give the same.
+template <class T> uint64_t run_stack(int cell, bool reverse, int threads, bool at_once, const char *name) {
+    const int64_t B = 2, steps = 97, I = 3, H = 31, O = 30;
+    Random random(5 + static_cast<uint64_t>(cell));
+    const Array<T> x(B * steps * I, random, 2.0), factors(B * H, random, 1.5), dy(B * steps * O, random, 1.0);
+    StackLayer<T> first(cell, B, steps, I, H, threads, x.get(), random), second(cell, B, steps, H, O, threads, first.y.get(), random);
+    first.a.reverse = second.a.reverse = reverse;
+    first.a.dy = second.a.dx, second.a.dy = {dy.get(), steps * O, O};
+    const lf_sequence *const layers[] = {&first.a, &second.a};
+    const lf_seq factor[] = {{nullptr, 0, 0}, {factors.get(), H, 0}};
+    const lf_stack stack = {2, layers, factor};
+    const auto scale = [&](const Array<T> &a) {
+        for (int64_t k = 0; k < a.size(); ++k) a[k] *= factors[k / (steps * H) * H + k % H];
+    };
+    if (at_once) {
+        expect(lf_stack_forward(&stack) == LF_OK && lf_stack_backward(&stack) == LF_OK, name, "the stack's status");
+    } else {
+        lf_sequence_forward(&first.a), scale(first.y), lf_sequence_forward(&second.a);
+        lf_sequence_backward(&second.a), scale(second.dx), lf_sequence_backward(&first.a);
+    }
+    Hash hash(name);
+    hash.add(second.y, "y is NaN"), hash.add(first.dx, "dx is NaN");
+    for (const StackLayer<T> *layer : {&first, &second}) {
+        hash.add(layer->h, "h is NaN"), hash.add(layer->dw_x, "dw_x is NaN"), hash.add(layer->dw_h, "dw_h is NaN");
+        hash.add(layer->db, "db is NaN"), hash.add(layer->dh0, "dh0 is NaN");
+    }
+    return hash.value();
+}
+
 struct DenseCase {
     int64_t rows, I, O;
     int activation;
@@ -361,6 +419,12 @@ template <class T> void run_all(const char *type) {
                 const SequenceCase whole = {c.B, c.T, c.I, c.H, c.options & ~CHECKPOINTS};
                 expect(run_sequence<T>(kind, c, 1, name) == run_sequence<T>(kind, whole, 1, name), name, "checkpoints change the numbers");
             }
+        }
+    for (int cell : {LF_LSTM, LF_GRU, LF_RNN})
+        for (bool reverse : {false, true}) {
+            std::snprintf(name, sizeof name, "stack %s cell%d%s", type, cell, reverse ? " reversed" : "");
+            report(name, [&](int threads) { return run_stack<T>(cell, reverse, threads, true, name); });
+            expect(run_stack<T>(cell, reverse, 1, false, name) == run_stack<T>(cell, reverse, 2, true, name), name, "layers one by one differ");
         }
     for (const DenseCase &c : denses) {
         std::snprintf(name, sizeof name, "dense %s rows%d I%d O%d activation%d", type, static_cast<int>(c.rows),
