@@ -129,10 +129,11 @@ class Stack:
         x: _Array,
         h0s: _PerLayer,
         c0s: _PerLayer,
-        ys: list[_Array],
+        ys: list[_Array] | list[_Array | None],
         hs: _PerLayer,
         cs: _PerLayer,
         factors: _PerLayer | None = None,
+        weights: list[Weights] | None = None,
     ) -> None: ...
     def backward(
         self,

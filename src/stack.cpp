@@ -78,10 +78,11 @@ void run_wave(const void *args, const lf_worker *w) {
     }
 }
 
-// Whether the steps of a can be run a few at a time by part_of.
+// Whether the steps of a can be run a few at a time by part_of: a plain cell, whose tape has rows of shape.tape*H numbers.
 bool divides(const lf_sequence &a) {
-    return !a.lengths && !a.position && !a.zoneout_drawn && (!a.training || !a.checkpoint_every || a.checkpoint_every >= a.T) &&
-           !lf_shape_of(a.weights->cell).projected;
+    const int cell = a.weights->cell;
+    return (cell == LF_LSTM || cell == LF_GRU || cell == LF_RNN) && !a.lengths && !a.position &&
+           (!a.training || !a.checkpoint_every || a.checkpoint_every >= a.T);
 }
 
 double work_of(const lf_sequence &a) {  // multiply-adds

@@ -57,13 +57,15 @@ cdef class Stack:
                 layer.busy = False
         return 0
 
-    def forward(self, x, h0s, c0s, ys, hs, cs, factors=None):
-        """x (B,T,I) -> ys, hs, cs, as Sequence.forward; ys of all layers but the last belong to the stack until backward has run."""
+    def forward(self, x, h0s, c0s, ys, hs, cs, factors=None, weights=None):
+        """x (B,T,I) -> ys, hs, cs, as Sequence.forward; ys of all layers but the last hold their factors until backward has run."""
         cdef lf_status status
         cdef Sequence layer
         for k, layer in enumerate(self.layers):
-            if ys[k] is None:
+            if ys[k] is None and k + 1 < len(self.layers):
                 reject("y", None, "an array")
+            if weights is not None:
+                layer.use_weights(weights[k])
             layer.set_forward(ys[k - 1] if k else x, h0s[k], c0s[k], ys[k], hs[k], cs[k])
         self.set_factors(factors)
         self.begin(True)
