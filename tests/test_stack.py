@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from tolerances import assert_close
 
+import lstm_fast as lf
 from lstm_fast import functional, reference
+from lstm_fast.layers import run_stack
 
 CELLS = ["lstm", "gru", "rnn"]
 OPTIONS: list[dict[str, Any]] = [
@@ -249,3 +251,24 @@ def test_messages() -> None:
         TypeError, match=r"^recurrent_stack_backward: expected a tape from recurrent_stack_forward, got ndarray$"
     ):
         functional.recurrent_stack_backward(x)
+
+
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
+def test_layers_of_a_model_go_together(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single row passes the three layers in one call, and comes out with the bits it has in a batch."""
+    calls = []
+    forward = run_stack.RunStack.forward
+    monkeypatch.setattr(run_stack.RunStack, "forward", lambda self: (calls.append(len(self.runs)), forward(self))[1])
+    kind = getattr(lf.layers, layer)
+    stack = [kind(62, return_sequences=True), kind(61, return_sequences=True), kind(57)]
+    model = lf.Sequential([lf.Input((80, 3)), *stack, lf.layers.Dense(2)])
+    x = np.random.RandomState(1).standard_normal((5, 80, 3)).astype(np.float32)
+    batch = model.predict(x, verbose=0)
+    assert calls == []  # rows enough for the threads
+    with lf.threads(2):
+        for k in (3, 0):
+            assert np.array_equal(model.predict(x[k : k + 1], verbose=0)[0], batch[k])
+    assert calls == [3, 3]
+    model.set_weights([0.5 * w for w in model.get_weights()])
+    assert not np.array_equal(model.predict(x[:1], verbose=0)[0], batch[0])
+    assert np.array_equal(model.predict(x[:1], verbose=0)[0], model.predict(x, verbose=0)[0])

@@ -10,6 +10,7 @@ import numpy as np
 
 from lstm_fast import _core
 from lstm_fast.layers.run import Run, pair
+from lstm_fast.layers.run_stack import RunStack, joins
 from lstm_fast.training.pair import LEAST_WORK, MOST_WORK, both
 from lstm_fast.training.parameters import Array
 from lstm_fast.training.plan import Call, Op, Plan, Value
@@ -38,6 +39,15 @@ class RecurrentOp(Op):
             outputs = [Value(run.h if self.own is None else self.own)]
         outputs += [Value(a) for a in run.last] if states else []
         super().__init__([x, *run.initial], outputs, run.parameters)
+        self.group: list[RecurrentOp] = [self]  # operations that run in one native call, up to this one
+
+    def follow(self, before: Op) -> Call | None:
+        if not isinstance(before, RecurrentOp) or before.outputs[0] is not self.inputs[0] or not before.sequences:
+            return None
+        if before.step != slice(None) or not joins(before.run, self.run):
+            return None
+        self.group = [*before.group, self]
+        return RunStack([op.run for op in self.group], [op.y for op in self.group]).forward
 
     def forward(self) -> None:
         self.run.forward(self.y)

@@ -109,6 +109,12 @@ class Run:
             for mine, kept in zip(self.last, self.memory(), strict=True):
                 np.copyto(kept, mine)
 
+    @property
+    def only_calls(self) -> bool:
+        """Whether a forward is one native call from zero states and nothing else, for inference."""
+        extras = (self.x_scale, self.h_scale, self.memory, self.x.mask)
+        return not (self.learns or self.initial or self.zones) and all(e is None for e in extras)
+
     def _holes(self) -> Array | None:
         """Where the mask says that steps do not count; None: it says so nowhere."""
         mask = self.x.mask

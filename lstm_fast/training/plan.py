@@ -49,6 +49,10 @@ class Op:
     def __init__(self, inputs: Sequence[Value], outputs: Sequence[Value], parameters: Sequence[Parameter] = ()) -> None:
         self.inputs, self.outputs, self.parameters = tuple(inputs), tuple(outputs), tuple(parameters)
 
+    def follow(self, before: Op) -> Call | None:
+        """One call for the forward of `before`, of what runs in one call with it, and of this; None: each its own."""
+        return None
+
     def forward(self) -> None:
         raise NotImplementedError
 
@@ -83,8 +87,12 @@ class Plan:
         op.needs_grad = self.asks_gradient(op.inputs, op.parameters)
         for v in op.outputs:
             v.needs_grad = op.needs_grad
+        joined = op.follow(self.ops[-1]) if self.ops else None
+        if joined is None:
+            self.forwards.append(op.forward)
+        else:
+            self.forwards[-1] = joined
         self.ops.append(op)
-        self.forwards.append(op.forward)
 
     def forward(self) -> None:
         for call in self.forwards:
