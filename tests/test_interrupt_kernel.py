@@ -37,3 +37,11 @@ assert np.isfinite(lstm_fast.lstm(x[:1, :3], w_x, w_h).y).all()
 def test_a_long_call_stops(python, threads: int) -> None:  # type: ignore[no-untyped-def]
     done = python(CODE.replace("{threads}", str(threads)), timeout=120)
     assert done.stdout == "stopped\n", done.stderr
+
+
+def test_layers_side_by_side_stop(python) -> None:  # type: ignore[no-untyped-def]
+    """A stack of small layers over one long row, on two threads."""
+    code = CODE.replace("{threads}", "2").replace("B, T, I, H = 16, 200000, 8, 96", "B, T, I, H = 1, 3000000, 2, 16")
+    call = "lstm_fast.recurrent_stack(x, [(w_x, w_h), (w_h, w_h)])"
+    done = python(code.replace("lstm_fast.lstm(x, w_x, w_h)", call), timeout=120)
+    assert done.stdout == "stopped\n", done.stderr
