@@ -91,11 +91,12 @@ double work_of(const lf_sequence &a) {  // multiply-adds
 }
 
 // Steps of a part of the wave; 0: layers run one after the other, each on all workers. The wave is for layers that workers can
-// share neither by rows nor by units, from where it saves a fifth of the time. Measured on two cores: 1.3 to 1.7 times as fast.
+// share neither by rows nor by units. Measured on two idle cores: 1.3 to 1.7 times as fast; on busy ones a barrier may wait for milliseconds, so
+// that, as with other calls, small ones stay on the caller.
 int64_t wave_steps(const lf_stack &stack, int workers) {
     constexpr int64_t MOST_ROWS = 2, MOST_BYTES = 256;  // of a row of h
     constexpr int64_t STEPS = 6;                        // enough to hide the barrier, few enough to start the next layer soon
-    constexpr double LEAST_WORK = 5e5, MOST_SHARE = 0.75;  // of the whole stack; of the worker that has most
+    constexpr double LEAST_WORK = 1.5e6, MOST_SHARE = 0.75;  // of the whole stack; of the worker that has most
     if (workers < 2 || stack.layers[0]->B > MOST_ROWS || stack.layers[0]->T < 4 * STEPS) return 0;
     double total = 0, most = 0;
     for (int64_t k = 0; k < workers; ++k) {

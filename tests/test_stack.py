@@ -113,8 +113,8 @@ def test_bits_of_one_call_per_layer(cell: str, options: dict[str, Any], dtype: A
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_layers_side_by_side_in_time(cell: str, reverse: bool, threads: int, dtype: Any) -> None:
-    """One row and enough work: workers take different layers at different steps."""
-    p = draw(cell, [2, 31, 32, 30], 2, 101, dtype, per_step=0)
+    """Two rows and enough work: workers take different layers at different steps."""
+    p = draw(cell, [2, 31, 32, 30], 2, 163, dtype, per_step=0)
     assert_same(run(cell, p, reverse=reverse, num_threads=threads), one_by_one(cell, p, reverse=reverse, num_threads=1))
 
 

@@ -295,7 +295,7 @@ template <class T> struct StackLayer {
     }
 };
 
-// Two layers with factors between them; two workers run them side by side in time. The layers one by one must give the same.
+// Two layers with factors between them; two workers run LSTMs and GRUs side by side in time. The layers one by one must give the same.
 template <class T> uint64_t run_stack(int cell, bool reverse, int threads, bool at_once, const char *name) {
     const int64_t B = 2, steps = 97, I = 3, H = 31, O = 30;
     Random random(5 + static_cast<uint64_t>(cell));
