@@ -137,8 +137,8 @@ lf_status lf_select_isa(const char *forced) {
 }
 
 lf_cell_shape lf_shape_of(int cell) {
-    static const lf_cell_shape shapes[LF_CELLS] = {{4, 4, 4, 1, 0}, {3, 6, 4, 0, 0}, {1, 1, 1, 0, 0}, {4, 4, 5, 1, 0},
-                                                    {3, 6, 4, 0, 0}, {3, 3, 4, 0, 0}, {4, 4, 4, 1, 1}, {4, 4, 5, 1, 1}};
+    static const lf_cell_shape shapes[LF_CELLS] = {{4, 4, 4, 1, 0}, {3, 6, 4, 0, 0}, {1, 1, 1, 0, 0}, {4, 4, 5, 1, 0}, {3, 6, 4, 0, 0},
+                                                    {3, 3, 4, 0, 0}, {4, 4, 4, 1, 1}, {4, 4, 5, 1, 1}, {4, 4, 9, 1, 0}};
     return shapes[cell];
 }
 
@@ -150,7 +150,7 @@ int64_t lf_weights_bytes(const lf_weights *w) {
 
 int64_t lf_sequence_scratch(const lf_sequence *a) {
     const double H = static_cast<double>(a->weights->H + state_width(a->weights)) + 64, B = static_cast<double>(a->B), T = static_cast<double>(a->T);
-    if (!fits(8.0 * (B + 1) * H * 16.0 + 1e8 * a->threads + 8.0 * T) || !fits(8.0 * B * T * (5.0 * H))) return -1;
+    if (!fits(8.0 * (B + 1) * H * 64.0 + 1e8 * a->threads + 8.0 * T) || !fits(8.0 * B * T * (10.0 * H))) return -1;
     return offsets_bytes(a) + bytes_of(cell_kernels(a->weights).scratch_numbers(a), a->weights->dtype);
 }
 

@@ -51,6 +51,7 @@ enum {
     LF_GRU_BEFORE,  /* likewise, the reset gate before the product: n = candidate(x w_xn + (r*h) w_hn + b_n); b (3H) */
     LF_LSTM_PROJECTED,      /* LF_LSTM with m = o*tanh(c'), h' = m w_p (Sak et al. 2014): h has P numbers */
     LF_LSTM_ANY_PROJECTED,  /* LF_LSTM_ANY likewise, without zoneout */
+    LF_LSTM_NORM,   /* layer normalisation of x w_x, h w_h and c'; with any gate, candidate, output and clip */
     LF_CELLS
 };
 
@@ -87,6 +88,8 @@ typedef struct lf_weights {
     int32_t coupled;             /* LSTM_ANY: f = 1 - i; the columns of f are not used, their gradients are 0 */
     int32_t peepholes;           /* LSTM_ANY: i, f see p*c, o sees p*c' */
     const void *peephole;        /* (3H) C: i f o, or NULL without; read by lf_pack only */
+    double norm_epsilon; /* LSTM_NORM: > 0, added to each variance */
+    const void *norm;    /* LSTM_NORM: (10H) C: gains of x w_x (4H), of h w_h (4H), of c' (H), shift of c' (H); read by lf_pack only */
     int32_t backward;    /* also hold the transposed panels: bit 0 w_h (for dh), bit 1 w_x (for dx) */
     const void *w_x;     /* (I, GH) C; read by lf_pack only */
     const void *w_h;     /* (P, GH) C; read by lf_pack only */
@@ -143,6 +146,7 @@ typedef struct lf_sequence {
     void *dw_p;                /* (H, P) C where the cell projects */
     void *dh0, *dc0;           /* (B, P), (B, H) C or NULL (not wanted) */
     void *dpeephole;           /* (3H) C or NULL (not wanted) */
+    void *dnorm;               /* LSTM_NORM: (10H) C, as norm */
 } lf_sequence;
 
 /* Layers of equal B, T and rows, of which each reads what the one before has written. */

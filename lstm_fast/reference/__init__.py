@@ -76,10 +76,11 @@ class _Grads(NamedTuple):
 
 
 class LSTMGrads(_Grads):
-    """The gradient of each input, in the shape of that input; `peephole` and `projection` where there were any."""
+    """The gradient of each input, in the shape of that input; `peephole`, `projection`, `layer_norm` where given."""
 
     peephole: Array | None = None
     projection: Array | None = None
+    layer_norm: Array | None = None
 
 
 class LSTMGates(NamedTuple):
@@ -168,6 +169,8 @@ def lstm_backward(tape: Tape, dy: Any = None, dh: Any = None, dc: Any = None, dc
         grads.peephole = cell.dp
     if isinstance(cell, _cells.LSTM) and cell.projects:
         grads.projection = cell.dw_p
+    if isinstance(cell, _cells.LSTM) and cell.norm is not None:
+        grads.layer_norm = cell.dnorm
     return grads
 
 

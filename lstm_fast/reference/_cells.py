@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lstm_fast.reference._activations import bind
+from lstm_fast.reference._norm import standard, standard_backward
 
 Array = np.ndarray[Any, Any]
 
@@ -69,6 +70,8 @@ class LSTM(Cell):
         zoneout: Any = None,
         zoneout_seed: int | None = None,
         projection: Any = None,
+        layer_norm: Any = None,
+        layer_norm_epsilon: float = 1e-5,
     ) -> None:
         self.zoneout = zoneout if isinstance(zoneout, tuple) else (zoneout or 0.0, zoneout or 0.0)
         self.seed = zoneout_seed
@@ -81,17 +84,20 @@ class LSTM(Cell):
         self.has_peephole, self.projects = peephole is not None, projection is not None
         self.w_p = np.eye(H, dtype=dtype) if projection is None else np.asarray(projection)
         self.dw_p = np.zeros_like(self.w_p)
+        self.norm = None if layer_norm is None else np.split(np.asarray(layer_norm), [4 * H, 8 * H, 9 * H])
+        self.dnorm = np.zeros(10 * H, dtype)  # gain_x (4H), gain_h (4H), gain_c (H), shift (H)
+        self.epsilon = dtype.type(layer_norm_epsilon)
 
     def forward(self, x: Array, h: Array, past: Array, c: Array) -> tuple[Array, Array, Any]:
         p_i, p_f, p_o = np.split(self.p, 3)
-        zi, zf, zg, zo = np.split(x @ self.w_x + h @ self.w_h + self.b[0], 4, axis=1)
+        zi, zf, zg, zo = np.split(self.product(x, self.w_x, 0) + self.product(h, self.w_h, 1) + self.b[0], 4, axis=1)
         zi, zf = zi + p_i * c, zf + p_f * c
         i, g = self.gate(zi), self.candidate(zg)
         f = 1 - i if self.coupled else self.gate(zf)
         c_new = np.clip(f * c + i * g, -self.bound, self.bound)
         zo = zo + p_o * c_new
         o = self.gate(zo)
-        m = o * self.output(c_new)
+        m = o * self.output(self.read(c_new))
         h_new = m @ self.w_p if self.projects else m
         keep_h, keep_c = self.kept(0), self.kept(1)
         saved = (x, h, c, (zi, zf, zg, zo), (i, f, g, o), c_new, m, keep_h, keep_c)
@@ -102,6 +108,32 @@ class LSTM(Cell):
         """i, f, g, o of a step, (R,H) each, from what forward saved."""
         gates: tuple[Array, Array, Array, Array] = saved[4]
         return gates
+
+    def product(self, a: Array, w: Array, which: int) -> Array:
+        """a w, normalised over its 4H numbers where the cell is: of x (0) or of h (1)."""
+        z: Array = a @ w
+        return z if self.norm is None else self.norm[which] * standard(z, self.epsilon)[0]
+
+    def read(self, c: Array) -> Array:
+        """c as the output sees it."""
+        return c if self.norm is None else self.norm[2] * standard(c, self.epsilon)[0] + self.norm[3]
+
+    def product_backward(self, a: Array, w: Array, which: int, dz: Array) -> Array:
+        """The gradient of a @ w."""
+        if self.norm is None:
+            return dz
+        H = self.units
+        n, scale = standard(a @ w, self.epsilon)
+        self.dnorm[which * 4 * H : (which + 1) * 4 * H] += (dz * n).sum(axis=0)  # norm[which] * standard(a @ w)
+        return standard_backward(n, scale, dz * self.norm[which])
+
+    def read_backward(self, c: Array, dread: Array) -> Array:
+        """The gradient of c."""
+        if self.norm is None:
+            return dread
+        n, scale = standard(c, self.epsilon)
+        self.dnorm[8 * self.units :] += np.concatenate([dread * n, dread], axis=1).sum(axis=0)
+        return standard_backward(n, scale, dread * self.norm[2])  # norm[2] * standard(c) + norm[3]
 
     def place(self, rows: Array, steps: Array, T: int) -> None:
         self.draws = (rows * T + steps) * 2 * self.units  # the number of the first draw of each row
@@ -127,8 +159,9 @@ class LSTM(Cell):
         if self.projects:
             self.dw_p += m.T @ dh_new  # h_new = m @ w_p
         dm = dh_new @ self.w_p.T if self.projects else dh_new
-        dzo = dm * self.output(c_new) * self.gate.slope(zo)  # m = o * output(c_new)
-        dc_new = dc_new + dm * o * self.output.slope(c_new) + dzo * p_o  # zo + p_o * c_new
+        read = self.read(c_new)
+        dzo = dm * self.output(read) * self.gate.slope(zo)  # m = o * output(read(c_new))
+        dc_new = dc_new + self.read_backward(c_new, dm * o * self.output.slope(read)) + dzo * p_o  # zo + p_o * c_new
         dc_new = np.where(np.abs(c_new) < self.bound, dc_new, 0)  # clip(f * c + i * g)
         di, df, dg = dc_new * g, dc_new * c, dc_new * i  # c_new = f * c + i * g
         if self.coupled:
@@ -137,10 +170,12 @@ class LSTM(Cell):
         dc = dc_past + dc_new * f + dzi * p_i + dzf * p_f  # zi + p_i * c, zf + p_f * c
         self.dp += np.concatenate([dzi * c, dzf * c, dzo * c_new], axis=1).sum(axis=0)
         dz = np.concatenate([dzi, dzf, dzg, dzo], axis=1)
-        self.dw_x += x.T @ dz  # z = x @ w_x + h @ w_h + b
-        self.dw_h += h.T @ dz
+        dz_x = self.product_backward(x, self.w_x, 0, dz)  # z = product(x) + product(h) + b
+        dz_h = self.product_backward(h, self.w_h, 1, dz)
+        self.dw_x += x.T @ dz_x
+        self.dw_h += h.T @ dz_h
         self.db += dz.sum(axis=0)
-        return dz @ self.w_x.T, dz @ self.w_h.T, dpast, dc
+        return dz_x @ self.w_x.T, dz_h @ self.w_h.T, dpast, dc
 
 
 class GRU(Cell):

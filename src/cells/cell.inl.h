@@ -18,6 +18,8 @@ struct CellBase {
     static constexpr int H_COLUMN = 0;     // which number of the tape is h; 0: tape_cells hold it, when backward needs it
     static constexpr int EXTRA = 0;        // vectors per block of units that the panels hold beside weights and biases
     static constexpr int BETWEEN = 0;      // numbers per unit that the first part of a step hands to the second
+    static constexpr int SUMS = 0;         // numbers per unit and row of the batch that backward adds up from step to step
+    static constexpr bool WHOLE_ROWS = false;  // a step ends with arithmetic over all units of a row: kernels/whole_rows.inl.h
     static constexpr bool ZONEOUT = false; // dh past the gates may exist beside dc: in h_past
     static constexpr int tape_more(const lf_weights &) { return 0; }  // numbers per unit that a tape row has behind TAPE
     static constexpr int STATES = 0;       // numbers per number of h that a tape row has behind those of the units: h, dh

@@ -12,6 +12,7 @@
 #include "../kernels/product.inl.h"
 #include "../kernels/weight_gradient.inl.h"
 #include "../kernels/sequence.inl.h"
+#include "../kernels/row_sums.inl.h"
 #include "../cells/cell.inl.h"
 #include "../cells/lstm.inl.h"
 #include "../cells/gru.inl.h"
@@ -20,8 +21,10 @@
 #include "../cells/gru_any.inl.h"
 #include "../cells/gru_before.inl.h"
 #include "../cells/lstm_projected.inl.h"
+#include "../cells/lstm_norm.inl.h"
 #include "../kernels/forward.inl.h"
 #include "../kernels/backward.inl.h"
+#include "../kernels/whole_rows.inl.h"
 #include "../kernels/dense.inl.h"
 #include "../kernels/elementwise.inl.h"
 
@@ -37,7 +40,7 @@ template <class V, class Cell> constexpr lf_cell_kernels cell_of() {
 
 template <class V> constexpr lf_kernels kernels_of() {
     return {{cell_of<V, Lstm>(), cell_of<V, Gru>(), cell_of<V, Rnn>(), cell_of<V, LstmAny>(), cell_of<V, GruAny>(), cell_of<V, GruBefore>(),
-             cell_of<V, Projected<Lstm>>(), cell_of<V, Projected<LstmAny>>()},
+             cell_of<V, Projected<Lstm>>(), cell_of<V, Projected<LstmAny>>(), cell_of<V, LstmNorm>()},
             [](const lf_dense *a) { return DenseScratch<V>(*a).total; },
             dense_forward<V>,
             dense_backward<V>,

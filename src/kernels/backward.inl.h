@@ -69,6 +69,9 @@ template <class V, class Cell> struct Backward {
                 });
             if constexpr (Cell::PROJECTED) {
                 for (int r = 0; r < rows; ++r) keep_gradient(s, v.rank(begin + p0 + r), first + block, vectors, z + r * vectors * V::N);
+            } else if constexpr (Cell::WHOLE_ROWS) {
+                for (int r = 0; r < rows; ++r)
+                    Cell::template keep_gradient<V>(v, v.rank(begin + p0 + r), first + block, vectors, z + r * vectors * V::N);
             } else {
                 typename Cell::template Row<T> row[ROWS_MAX];
                 for (int r = 0; r < rows; ++r) {
@@ -240,9 +243,12 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
                                }
                            });
     };
-    if constexpr (Cell::EXTRA > 0)
+    if constexpr (Cell::EXTRA > 0 && !Cell::WHOLE_ROWS)
         if (a.dpeephole) peephole_gradient<V>(v, begin, R, add, w);
-    if constexpr (Cell::PROJECTED) {
+    if constexpr (Cell::WHOLE_ROWS) {  // dG = [of x w_x, of h w_h]
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, nullptr, add, polled});
+        solve({R, G * H, d + Cell::DH * H, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, polled});
+    } else if constexpr (Cell::PROJECTED) {
         solve({R, G * H, d, row, G * H, {{I, dw_x}, {P, dw_h}}, db, add, polled});
         solve({R, P, d + Cell::TAPE * H + P, row, P, {{0, nullptr}, {H, static_cast<T *>(a.dw_p)}}, nullptr, add, polled}, true);
     } else if constexpr (!SAME<typename Cell::Second, void>) {  // dG = [first part, second part], then the second part's input
@@ -321,6 +327,8 @@ template <class V, class Cell> struct Segments {
         lf_barrier_wait(w);
         if (lf_stops(w, polled - 1)) return false;
         if (begin == 0) backward.initial_state();
+        if constexpr (Cell::WHOLE_ROWS)
+            if (begin == 0) Cell::template finish<V>(v, w);
         const int64_t from = v.tape_row(begin), rows = v.tape_row(end) - from;
         if (v.a.dx.data) input_gradient<V, Cell>(v, from + rows * w->index / w->count, from + rows * (w->index + 1) / w->count);
         const int64_t first = ceil_div(from, SUM_BLOCK) * SUM_BLOCK;

@@ -111,6 +111,7 @@ template <class V, class Cell> struct ScratchLayout {
     int64_t projected;   // (steps_projected, B, blocks, G, lanes)
     int64_t carry;       // (B, H): what backward hands from step to step beside dG: dc, or dh past the gates
     int64_t h_past;      // (B, H): dh past the gates beside dc
+    int64_t sums;        // (B, SUMS*H): sums over the steps of a row
     int64_t products;    // per worker: multiply_rows
     int64_t packs;       // weight_gradient
     int64_t steps_projected, total;
@@ -133,7 +134,8 @@ template <class V, class Cell> struct ScratchLayout {
         projected = larger(after, between + line(Cell::BETWEEN * a.B * w.H));
         carry = projected + line(steps_projected * per_step);
         h_past = carry + (a.training ? line(a.B * w.H) : 0);
-        products = h_past + (a.training && Cell::ZONEOUT ? line(a.B * w.H) : 0);
+        sums = h_past + (a.training && Cell::ZONEOUT ? line(a.B * w.H) : 0);
+        products = sums + (a.training ? line(Cell::SUMS * a.B * w.H) : 0);
         packs = products + a.threads * multiply_scratch();
         total = packs + (a.training && !Cell::SECOND ? gradient_scratch<V>(larger(w.I + P, w.H), a.threads) : 0);
     }
@@ -183,7 +185,7 @@ template <class V, class Cell> struct SequenceView {
           in_tape((!Cell::MEMORY || Cell::H_COLUMN || Cell::STATES) && args.training),
           compact(in_tape || !args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != P)),
           products(scratch + scratch_layout.products + w->index * multiply_scratch()), h_start(args.h0), c_start(args.c0) {
-        split_units = w->count > 1 && B < w->count * rows_per_tile<V>(4) && ceil_div(args.weights->H, V::N * GROUP) >= w->count;
+        split_units = !Cell::WHOLE_ROWS && w->count > 1 && B < w->count * rows_per_tile<V>(4) && ceil_div(args.weights->H, V::N * GROUP) >= w->count;
         scaled = scratch + scratch_layout.scaled + (split_units ? w->index * B * P : 0);
         // Rows of one length: neighbours, so that workers share few cache lines. Rows that end in turn are dealt out in turn.
         const bool dealt = tape_offsets && !split_units;
@@ -326,6 +328,7 @@ template <class V, class Cell> struct SequenceView {
         c_start = s && Cell::MEMORY ? checkpoint(s, 1) : a.c0;
     }
     T *between(int64_t r) const { return scratch + scratch_layout.between + r * Cell::BETWEEN * a.weights->H; }
+    T *sums(int64_t r) const { return scratch + scratch_layout.sums + r * Cell::SUMS * H; }
     T *h_past(int64_t r) const { return scratch + scratch_layout.h_past + r * H; }
     T *carry(int64_t r) const { return scratch + scratch_layout.carry + r * H; }
     // h of a step in the tape: while backward passes for Lstm, from forward on for the others
@@ -360,7 +363,8 @@ template <class V, class Cell> struct SecondPart {
 };
 
 template <class V, class Cell> inline void pack_parts(const void *args, const lf_worker *worker) {
-    pack_weights<V, Cell>(args, worker);
+    if constexpr (Cell::WHOLE_ROWS) return Cell::template pack<V>(*static_cast<const lf_weights *>(args), worker);
+    else pack_weights<V, Cell>(args, worker);
     if constexpr (!SAME<typename Cell::Second, void>) {
         lf_weights second = *static_cast<const lf_weights *>(args);
         second.panels = static_cast<typename V::T *>(second.panels) + PanelLayout<V, Cell>(second).total;

@@ -152,6 +152,16 @@ template <class V>
 inline void apply_curve(const lf_function &f, double clip, typename V::T *p, typename V::T *slopes, int64_t stride, int n) {
     using T = typename V::T;
     const V bound = V::set1(static_cast<T>(clip)), one = V::set1(1);
+    if (clip <= 0 && (f.kind == LF_SIGMOID || f.kind == LF_TANH)) {  // whole packs
+        const bool is_tanh = f.kind == LF_TANH;
+        if (is_tanh) in_packs<V>(p, stride, n, CellTanh());
+        else in_packs<V>(p, stride, n, Sigmoid());
+        for (int k = 0; slopes && k < n; ++k) {
+            const V y = V::load(p + k * stride);
+            V::store(slopes + k * stride, is_tanh ? V::fnma(y, y, one) : y * (one - y));
+        }
+        return;
+    }
     if (slopes || clip > 0)
         for (int k = 0; k < n; ++k) {
             const V x = V::load(p + k * stride);

@@ -121,11 +121,17 @@ template <class F> LF_INLINE void for_turns(int64_t n, int64_t width, bool from_
 template <class V> struct Whole {
     static LF_INLINE V load(const typename V::T *p) { return V::load(p); }
     static LF_INLINE void store(typename V::T *p, V a) { V::store(p, a); }
+    static LF_INLINE V only(V a) { return a; }
 };
 template <class V> struct Part {
     typename V::Mask mask;
     LF_INLINE V load(const typename V::T *p) const { return V::load(p, mask); }
     LF_INLINE void store(typename V::T *p, V a) const { V::store(p, a, mask); }
+    LF_INLINE V only(V a) const {  // zero in the other lanes
+        alignas(64) typename V::T lanes[V::N];
+        V::store(lanes, a);
+        return V::load(lanes, mask);
+    }
 };
 
 // A batch of vectors of which the first `whole` are whole and the others have the lanes of `part`.

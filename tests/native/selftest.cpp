@@ -157,6 +157,7 @@ const CellCase cells[] = {
     {"gru before", LF_GRU_BEFORE, SIGMOID, TANH, LINEAR, 0, 0, 0, 0},
     {"silu gru", LF_GRU_ANY, {LF_HARD_SIGMOID, 0.2, 0.5}, {LF_SILU, 1, 0}, LINEAR, 2.5, 0, 0, 0},
     {"scaled tanh rnn", LF_RNN, SIGMOID, {LF_SCALED_TANH, 1.5, 0.75}, LINEAR, 2.0, 0, 0, 0},
+    {"normalised lstm", LF_LSTM_NORM, SIGMOID, TANH, TANH, 0, 0, 0, 0},
 };
 
 template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCase &c, int threads, const char *name) {
@@ -191,6 +192,8 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     const Array<T> w_p(shape.projected * H * P, random, s), dw_p(shape.projected * H * P);
     const bool cells_too = c.options & CELLS && shape.memory;
     const Array<T> c_seq(cells_too ? B * T_ * H : 0), dc_seq(c_seq.size(), random, 1.0);
+    const bool normalised = kind.cell == LF_LSTM_NORM;
+    const Array<T> norm(normalised ? 10 * H : 0, random, 1.5), dnorm(norm.size());
     const Array<T> dw_x(I * G * H), dw_h(P * G * H), db(shape.biases * H);
 
     lf_weights w = {};
@@ -199,6 +202,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     w.gate = kind.gate, w.candidate = kind.candidate, w.output = kind.output, w.clip = kind.clip, w.cell_clip = kind.cell_clip;
     w.coupled = kind.coupled, w.peepholes = kind.peepholes, w.peephole = kind.peepholes ? peephole.get() : nullptr;
     w.zoneout_h = kind.zoneout_h, w.zoneout_c = kind.zoneout_c;
+    w.norm_epsilon = 1e-3, w.norm = norm.get();
     const Buffer panels(lf_weights_bytes(&w));
     w.panels = panels.get();
     lf_pack(&w);
@@ -252,9 +256,10 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     if (!few) a.dx = series(dx, I), a.dh0 = dh0.get(), a.dc0 = shape.memory ? dc0.get() : nullptr;
     a.dw_x = dw_x.get(), a.dw_h = dw_h.get(), a.dw_p = dw_p.get(), a.db = db.get();
     if (kind.peepholes) a.dpeephole = dpeephole.get();
+    if (normalised) a.dnorm = dnorm.get();
     if (c.options & ACCUMULATE) {
         a.accumulate = 1;
-        for (const Array<T> *g : {&dw_x, &dw_h, &dw_p, &db, &dpeephole})
+        for (const Array<T> *g : {&dw_x, &dw_h, &dw_p, &db, &dpeephole, &dnorm})
             for (int64_t k = 0; k < g->size(); ++k) (*g)[k] = static_cast<T>(random(1.0));
     }
     expect(lf_sequence_backward(&a) == LF_OK, name, "backward's status");
@@ -263,6 +268,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     hash.add(dw_x, "dw_x is NaN"), hash.add(dw_h, "dw_h is NaN"), hash.add(db, "db is NaN");
     if (kind.peepholes) hash.add(dpeephole, "dpeephole is NaN");
     if (shape.projected) hash.add(dw_p, "dw_p is NaN");
+    if (normalised) hash.add(dnorm, "dnorm is NaN");
     return hash.value();
 }
 
