@@ -23,6 +23,7 @@ class Weights:
     # clip: of the arguments of the gates' activations, cell_clip: of c' (0: none); input_forget: f = 1 - i
     # peephole: pack takes (3H), i f o; zoneout_h, zoneout_c: rates
     # projection: P, pack takes (H,P); h, y, w_h, ... then have P numbers where they have H; 0: none
+    # layer_norm: pack takes (10H), gains of x w_x, h w_h and c', shift of c'
     cell: str
     nbytes: int
     def __init__(
@@ -45,6 +46,8 @@ class Weights:
         zoneout_c: float = 0,
         reset_after: bool = True,
         projection: int = 0,
+        layer_norm: bool = False,
+        layer_norm_epsilon: float = 1e-5,
     ) -> None: ...
     def pack(
         self,
@@ -53,6 +56,7 @@ class Weights:
         b: _Array | None,
         peephole: _Array | None = None,
         projection: _Array | None = None,
+        layer_norm: _Array | None = None,
     ) -> None: ...
 
 @final
@@ -118,6 +122,7 @@ class Sequence:
         dpeephole: _Array | None = None,
         dprojection: _Array | None = None,
         dc_seq: _Array | None = None,
+        dlayer_norm: _Array | None = None,
     ) -> None: ...
 
 @final

@@ -22,6 +22,7 @@ class Tape:
         "dtype",
         "h0",
         "h_scale",
+        "layer_norm",
         "layout",
         "one_bias",
         "peephole",
@@ -46,6 +47,7 @@ class Tape:
         x_scale: Array | None = None,
         h_scale: Array | None = None,
         projection: int | None = None,
+        layer_norm: bool = False,
     ) -> None:
         self.cell = cell
         self.x, self.h0, self.c0 = x, h0, c0
@@ -54,7 +56,7 @@ class Tape:
         self.layout, self.x_scale, self.h_scale = layout, x_scale, h_scale
         self.biases = biases  # rows of db in the kernel
         self.one_bias = one_bias  # db has one row, (GH)
-        self.peephole = peephole  # their gradient is wanted
+        self.peephole, self.layer_norm = peephole, layer_norm  # their gradient is wanted
         self.projection = projection  # P, or None without
         self._sequence = [sequence]
 

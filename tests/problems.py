@@ -105,7 +105,7 @@ def run(p: Problem, module: Any = functional, gradients: bool = True, **more: An
     results = {**output._asdict(), **{f"d{name}": g for name, g in grads._asdict().items()}}
     if getattr(output, "c_sequence", None) is not None:
         results["c_sequence"] = output.c_sequence
-    for name in ("peephole", "projection"):
+    for name in ("peephole", "projection", "layer_norm"):
         if getattr(grads, name, None) is not None:
             results[f"d{name}"] = getattr(grads, name)
     return results

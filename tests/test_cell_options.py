@@ -39,6 +39,9 @@ LSTM: list[dict[str, Any]] = [
     {"projection": 4, "peephole": True, "cell_clip": 0.9, "activation": "softsign", "return_c": True},
     {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
     {"activation": "softsign", "output_activation": "elu", "lengths": [1, 4, 0], "peephole": True},
+    {"layer_norm": True},
+    {"layer_norm": True, "layer_norm_epsilon": 1e-2, "clip": 0.9, "activation": "softsign", "return_c": True},
+    {"layer_norm": True, "lengths": [1, 4, 0], "reverse": True},
 ]
 GRU: list[dict[str, Any]] = [
     {"reset_after": False},
@@ -47,16 +50,18 @@ GRU: list[dict[str, Any]] = [
     {"activation": "silu", "recurrent_activation": "hard_sigmoid", "lengths": [1, 4, 0], "reverse": True},
 ]
 RNN: list[dict[str, Any]] = [{"clip": 0.8}, {"activation": "softplus", "reverse": True}]
+WEIGHTS = {"peephole": 3, "layer_norm": 10}  # options that are weights: numbers per unit
 CASES = [(cell, o) for cell, options in (("lstm", LSTM), ("gru", GRU), ("rnn", RNN)) for o in options]
 
 every_case = pytest.mark.parametrize(("cell", "options"), CASES, ids=str)
 
 
 def problem(cell: str, options: dict[str, Any], B: int, T: int, I: int, H: int, dtype: Any = np.float64) -> Problem:
-    """`peephole: True` becomes random numbers."""
+    """`peephole: True` and `layer_norm: True` become random numbers."""
     p = make(B, T, I, H, dtype, cell=cell, **options)
-    if "peephole" in options:
-        p.options["peephole"] = np.random.RandomState(H).uniform(-1, 1, 3 * H).astype(dtype)
+    for name, width in WEIGHTS.items():
+        if name in options:
+            p.options[name] = np.random.RandomState(H).uniform(-1, 1, width * H).astype(dtype)
     if "lengths" in options:
         p.options["lengths"] = np.resize(options["lengths"], B).clip(0, T)
     return p
@@ -109,8 +114,7 @@ def test_central_differences(cell: str, options: dict[str, Any]) -> None:
         return float(sum(np.sum(a * d) for a, d in pairs))
 
     epsilon = 1e-5
-    names = [*p.inputs, *(n for n in ("peephole", "projection") if n in options)]
-    for name in names:
+    for name in [*p.inputs, *(n for n in ("peephole", "projection", "layer_norm") if n in options)]:
         a = p.options[name] if name in p.options else getattr(p, name)
         want = np.empty_like(a)
         for k in np.ndindex(a.shape):
@@ -221,3 +225,16 @@ def test_messages_of_projection() -> None:
         lstm(**inputs, projection=w_p, out=np.empty((3, 5, 6)))
     with pytest.raises(ValueError, match=r"^lstm_backward: expected dh of shape \(B, P\) = \(3, 4\), got \(3, 6\)$"):
         functional.lstm_backward(functional.lstm_forward(**inputs, projection=w_p)[1], dh=p.c0)
+
+
+def test_messages_of_layer_norm() -> None:
+    p = make(3, 5, 7, 6)
+    for name, value in {"peephole": np.ones(18), "zoneout": 0.1, "cell_clip": 1.0, "input_forget": True}.items():
+        with pytest.raises(ValueError, match=f"^lstm: layer_norm and {name} contradict each other; pass one of them$"):
+            functional.lstm(**p.inputs, layer_norm=np.ones(60), **{name: value})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^lstm: layer_norm and projection contradict each other; pass one of them$"):
+        functional.lstm(**p.inputs, layer_norm=np.ones(60), projection=np.ones((6, 6)))
+    with pytest.raises(ValueError, match=r"^lstm: expected layer_norm of shape \(10H,\) = \(60,\), gains of x w_x"):
+        functional.lstm(**p.inputs, layer_norm=np.ones(24))
+    with pytest.raises(ValueError, match=r"^lstm: expected layer_norm_epsilon > 0 and finite, got 0$"):
+        functional.lstm(**p.inputs, layer_norm=np.ones(60), layer_norm_epsilon=0)

@@ -39,13 +39,17 @@ def problems(draw: Any) -> Problem:
         options["output_activation"] = draw(st.sampled_from([None, *ACTIVATIONS]))
         options["input_forget"] = draw(st.booleans())
         options["cell_clip"] = draw(st.sampled_from([None, 0.5, 1.5]))
-        extras = ["", "peephole", "zoneout", "peephole zoneout"]
+        extras = ["", "peephole", "zoneout", "peephole zoneout", "layer_norm"]
         extra = draw(st.sampled_from(extras if P is None else extras[:2]))
         if "peephole" in extra:
             options["peephole"] = random.uniform(-1, 1, 3 * H).astype(dtype)
         if "zoneout" in extra:
             options["zoneout"] = (draw(st.sampled_from([0.0, 0.3])), draw(st.sampled_from([0.0, 0.6])))
             options["zoneout_seed"] = draw(st.sampled_from([None, 0, 2**63 + 5]))
+        if extra == "layer_norm":
+            del options["input_forget"], options["cell_clip"]
+            options["layer_norm"] = random.uniform(-1, 1, 10 * H).astype(dtype)
+            options["layer_norm_epsilon"] = draw(st.sampled_from([1e-3, 0.1]))
         options["return_c"] = draw(st.booleans())
     if draw(st.booleans()):
         options["lengths"] = random.randint(0, T + 1, size=B)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from problems import Problem, make, run
 from tolerances import assert_close
@@ -82,3 +83,36 @@ def test_projection(dtype: Any, module: Any) -> None:
     compare(make(3, 5, 7, 6, dtype, projection=4), module)
     compare(make(9, 12, 8, 33, dtype, projection=17), module, reverse=True)
     compare(make(4, 6, 3, 9, dtype, projection=5), module, lengths=[2, 6, 1, 4])
+
+
+def torch_layer_norm(p: Problem) -> dict[str, Any]:
+    """The layer-normalised LSTM, as PyTorch's benchmarks write it: LayerNormLSTMCell."""
+    t = {n: torch.tensor(a, requires_grad=True) for n, a in p.inputs.items()}
+    norm = torch.tensor(p.options["layer_norm"], requires_grad=True)
+    H, epsilon = p.w_h.shape[0], p.options["layer_norm_epsilon"]
+    gain_x, gain_h, gain_c, shift = norm.split([4 * H, 4 * H, H, H])
+    layer_norm = torch.nn.functional.layer_norm
+    h, c, ys = t["h0"], t["c0"], []
+    for x in t["x"].unbind(1):
+        z_x = layer_norm(x @ t["w_x"], (4 * H,), gain_x, t["b"], epsilon)
+        z_h = layer_norm(h @ t["w_h"], (4 * H,), gain_h, None, epsilon)
+        i, f, g, o = (z_x + z_h).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * layer_norm(c, (H,), gain_c, shift, epsilon).tanh()
+        ys.append(h)
+    y = torch.stack(ys, 1)
+    loss = (y * torch.tensor(p.dy)).sum() + (h * torch.tensor(p.dh)).sum() + (c * torch.tensor(p.dc)).sum()
+    loss.backward()
+    outputs = {"y": y, "h": h, "c": c, **{f"d{n}": a.grad for n, a in t.items()}, "dlayer_norm": norm.grad}
+    return {n: a.detach().numpy() for n, a in outputs.items()}
+
+
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_layer_norm(shape: tuple[int, int, int, int], dtype: Any, module: Any) -> None:
+    p = make(*shape, dtype, layer_norm_epsilon=1e-3)
+    p.options["layer_norm"] = np.random.RandomState(1).uniform(-1, 1, 10 * shape[3]).astype(dtype)
+    got, want = run(p) if module is None else run(p, module), torch_layer_norm(p.astype(np.float64))
+    assert got.keys() == want.keys()
+    for name in want:
+        assert_close("torch gradient" if name.startswith("d") else "torch forward", got[name], want[name], name)

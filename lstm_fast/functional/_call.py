@@ -61,6 +61,7 @@ def forward(
     return_c: bool = False,
     zoneout_seed: int | None = None,
     projection: ArrayLike | None = None,
+    layer_norm: ArrayLike | None = None,
 ) -> tuple[Array, Array, Any, Any, Any]:
     """y, h, c (None without memory), when training the tape, and if asked for c of all steps."""
     out = options.out
@@ -96,12 +97,17 @@ def forward(
         x = layout.scaled(x, x_scale)
 
     keywords, drawn = settings.checked(op), _settings.seed(op, zoneout_seed)
+    others = {"peephole": peephole, "projection": projection, "zoneout": settings.zoneout,
+              "cell_clip": settings.cell_clip, "input_forget": settings.input_forget or None}  # fmt: skip
+    norm = _settings.layer_norm(op, layer_norm, H, dtype, others)
     c_seq = empty(layout.shape(H), dtype) if return_c else None
     peephole = _settings.peephole(op, peephole, H, dtype)
     if w_p is not None:
         keywords["projection"] = P
+    if norm is not None:
+        keywords["layer_norm"] = True
     weights = _core.Weights(cell.name, I, H, dtype, training, peephole=peephole is not None, **keywords)
-    weights.pack(w_x, w_h, kernel_bias(b, cell.biases == 2, settings.reset_after), peephole, w_p)
+    weights.pack(w_x, w_h, kernel_bias(b, cell.biases == 2, settings.reset_after), peephole, w_p, norm)
     sequence = _core.Sequence(
         weights,
         B,
@@ -122,7 +128,7 @@ def forward(
     if training:
         kept = 1 if cell.biases == 2 and not settings.reset_after else cell.biases
         tape = Tape(cell.name, sequence, x, h0, c0, H, layout, kept, one_bias, peephole is not None, x_scale, h_scale,
-                    None if w_p is None else P)  # fmt: skip
+                    None if w_p is None else P, norm is not None)  # fmt: skip
     if not batched:
         h, c = h[0], None if c is None else c[0]
     return y, h, c, tape, c_seq
@@ -145,8 +151,8 @@ def backward(
     dh: ArrayLike | None,
     dc: ArrayLike | None = None,
     dc_sequence: ArrayLike | None = None,
-) -> tuple[tuple[Array, ...], Array | None, Array | None]:
-    """dx, dw_x, dw_h, db, dh0 and, with memory, dc0; the gradients of peepholes and projection, if there were any."""
+) -> tuple[tuple[Array, ...], dict[str, Array | None]]:
+    """dx, dw_x, dw_h, db, dh0 and, with memory, dc0; and by name the gradients of the other weights, None without."""
     if not isinstance(tape, Tape) or tape.cell != cell.name:
         got = f"one of {tape.cell}_forward" if isinstance(tape, Tape) else type(tape).__name__
         raise TypeError(f"{op}: expected a tape from {cell.name}_forward, got {got}")
@@ -163,6 +169,7 @@ def backward(
     dh0, dc0 = empty((B, P), dtype), empty((B, H), dtype) if cell.memory else None
     dpeephole = empty((3 * H,), dtype) if tape.peephole else None
     dprojection = empty((H, P), dtype) if tape.projection is not None else None
+    dlayer_norm = empty((10 * H,), dtype) if tape.layer_norm else None
     tape.take(op).backward(
         tape.x,
         None if dy is None else layout.kernel(dy),
@@ -180,6 +187,7 @@ def backward(
         dpeephole=dpeephole,
         dprojection=dprojection,
         dc_seq=None if dc_sequence is None else layout.kernel(dc_sequence),
+        dlayer_norm=dlayer_norm,
     )
     if tape.x_scale is not None:
         layout.scaled(layout.kernel(dx), tape.x_scale, out=layout.kernel(dx))
@@ -188,4 +196,5 @@ def backward(
     # one kernel bias for b_x + b_h: both have its gradient
     db = db[0] if tape.one_bias else np.repeat(db, cell.biases // tape.biases, axis=0)
     grads = (dx, dw_x, dw_h, db, dh0)
-    return grads if dc0 is None else (*grads, dc0), dpeephole, dprojection
+    others = {"peephole": dpeephole, "projection": dprojection, "layer_norm": dlayer_norm}
+    return grads if dc0 is None else (*grads, dc0), others

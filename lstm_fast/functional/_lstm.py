@@ -39,11 +39,12 @@ class _Grads(NamedTuple):
 class LSTMGrads(_Grads):
     """The gradient of each input of `lstm_forward` in the shape of that input (b, h0, c0 also where they were None).
 
-    Six arrays as a tuple; `peephole` (3H) and `projection` (H,P) beside them where they were given.
+    Six arrays as a tuple; `peephole` (3H), `projection` (H,P), `layer_norm` (10H) beside them where they were given.
     """
 
     peephole: Array | None = None
     projection: Array | None = None
+    layer_norm: Array | None = None
 
 
 def _output(y: Array, h: Array, c: Array, c_sequence: Array | None) -> LSTMOutput:
@@ -71,6 +72,8 @@ def lstm(
     cell_clip: float | None = None,
     zoneout: float | tuple[float, float] | None = None,
     zoneout_seed: int | None = None,
+    layer_norm: ArrayLike | None = None,
+    layer_norm_epsilon: float = 1e-5,
     return_c: bool = False,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
@@ -111,6 +114,11 @@ def lstm(
             c' as it was before.
         zoneout_seed: an integer: a unit keeps all of its old state or nothing, drawn at those rates, as while training;
             the draw depends on the seed, the row, the step and the unit. None: the expectation.
+        layer_norm: (10H), gains of N(x w_x) (4H), N(h w_h) (4H) and N(c') (H), then the shift of c' (H); N(z) is z with
+            mean 0 and variance 1 over its numbers of one row and step: the gates' arguments are the sum of the first
+            two and b, the output's is the third and its shift. Not together with peephole, input_forget, cell_clip,
+            zoneout or projection.
+        layer_norm_epsilon: added to each variance.
         return_c: also return c of all steps, as `c_sequence` of the result.
         lengths: B integers in 0..T: row r has lengths[r] valid steps, y beyond them is zero.
         mask: (B,T) bool, as in Keras: a step that is False carries state and output on (zeros before the first that
@@ -135,7 +143,8 @@ def lstm(
 
     Source:
         Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000; peepholes: Gers & Schmidhuber 2000; coupled gates:
-        Greff et al. 2015; zoneout: Krueger et al. 2016; projection: Sak et al. 2014.
+        Greff et al. 2015; zoneout: Krueger et al. 2016; projection: Sak et al. 2014; layer normalisation: Ba, Kiros &
+        Hinton 2016.
 
     Example:
         >>> import numpy as np
@@ -148,11 +157,12 @@ def lstm(
         lengths, mask, reset, offsets, dropout, recurrent_dropout, reverse, time_major, num_threads, out
     )  # fmt: skip
     settings = Settings(
-        activation, recurrent_activation, output_activation, clip, cell_clip, input_forget, zoneout=zoneout
-    )
+        activation, recurrent_activation, output_activation, clip, cell_clip, input_forget, zoneout=zoneout,
+        layer_norm_epsilon=layer_norm_epsilon,
+    )  # fmt: skip
     y, h, c, _, c_seq = _call.forward(
         "lstm", _call.LSTM, False, x, w_x, w_h, b, h0, c0, options, settings, peephole, return_c, zoneout_seed,
-        projection,
+        projection, layer_norm,
     )  # fmt: skip
     return _output(y, h, c, c_seq)
 
@@ -175,6 +185,8 @@ def lstm_forward(
     cell_clip: float | None = None,
     zoneout: float | tuple[float, float] | None = None,
     zoneout_seed: int | None = None,
+    layer_norm: ArrayLike | None = None,
+    layer_norm_epsilon: float = 1e-5,
     return_c: bool = False,
     lengths: ArrayLike | None = None,
     mask: ArrayLike | None = None,
@@ -214,11 +226,12 @@ def lstm_forward(
         checkpoint_every,
     )  # fmt: skip
     settings = Settings(
-        activation, recurrent_activation, output_activation, clip, cell_clip, input_forget, zoneout=zoneout
-    )
+        activation, recurrent_activation, output_activation, clip, cell_clip, input_forget, zoneout=zoneout,
+        layer_norm_epsilon=layer_norm_epsilon,
+    )  # fmt: skip
     y, h, c, tape, c_seq = _call.forward(
         "lstm_forward", _call.LSTM, True, x, w_x, w_h, b, h0, c0, options, settings, peephole, return_c, zoneout_seed,
-        projection,
+        projection, layer_norm,
     )  # fmt: skip
     return _output(y, h, c, c_seq), tape
 
@@ -260,10 +273,9 @@ def lstm_backward(
         >>> lstm_backward(tape, dh=np.ones((1, 1))).b.round(4).tolist()
         [0.0894, 0.024, 0.1542, 0.1559]
     """
-    grads, dpeephole, dprojection = _call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc, dc_sequence)
+    grads, others = _call.backward("lstm_backward", _call.LSTM, tape, dy, dh, dc, dc_sequence)
     result = LSTMGrads(*grads)
-    if dpeephole is not None:
-        result.peephole = dpeephole
-    if dprojection is not None:
-        result.projection = dprojection
+    for name, gradient in others.items():
+        if gradient is not None:
+            setattr(result, name, gradient)
     return result

@@ -25,6 +25,7 @@ class Settings(NamedTuple):
     input_forget: bool = False
     reset_after: bool = True
     zoneout: float | tuple[float, float] | None = None
+    layer_norm_epsilon: float = 1e-5
 
     def checked(self, op: str) -> dict[str, Any]:
         """The settings as keywords; those of the plain cell are left out."""
@@ -43,6 +44,7 @@ class Settings(NamedTuple):
             "cell_clip": bound(op, "cell_clip", self.cell_clip),
             "input_forget": bool(self.input_forget),
             "reset_after": bool(self.reset_after),
+            "layer_norm_epsilon": epsilon(op, self.layer_norm_epsilon),
         }
 
 
@@ -96,4 +98,31 @@ def peephole(op: str, value: ArrayLike | None, H: int, dtype: Dtype) -> Array | 
     a = _check.packed(op, "peephole", value, dtype)
     if a.shape != (3 * H,):
         raise ValueError(f"{op}: expected peephole of shape (3H,) = {(3 * H,)} in the order i f o, got {a.shape}")
+    return a
+
+
+def epsilon(op: str, value: Any) -> float:
+    """What is added to a variance."""
+    number = float(value) if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{op}: expected layer_norm_epsilon > 0 and finite, got {value!r}")
+    return number
+
+
+def layer_norm(op: str, value: ArrayLike | None, H: int, dtype: Dtype, others: dict[str, Any]) -> Array | None:
+    """The gains of x w_x (4H), h w_h (4H) and c' (H), and the shift of c' (H), as (10H), or None.
+
+    others: the options that do not go with it, None where not given.
+    """
+    if value is None:
+        return None
+    for name, other in others.items():
+        if other is not None:
+            raise ValueError(f"{op}: layer_norm and {name} contradict each other; pass one of them")
+    a = _check.packed(op, "layer_norm", value, dtype)
+    if a.shape != (10 * H,):
+        raise ValueError(
+            f"{op}: expected layer_norm of shape (10H,) = {(10 * H,)}, gains of x w_x (4H), h w_h (4H) and c' (H), "
+            f"then the shift of c' (H), got {a.shape}"
+        )
     return a

@@ -7,7 +7,7 @@ cdef extern from "lstm_fast.h" nogil:
     ctypedef struct lf_seq:
         void *data
         int64_t stride_b, stride_t
-    enum: LF_LSTM, LF_GRU, LF_RNN, LF_LSTM_ANY, LF_GRU_ANY, LF_GRU_BEFORE, LF_LSTM_PROJECTED, LF_LSTM_ANY_PROJECTED
+    enum: LF_LSTM, LF_GRU, LF_RNN, LF_LSTM_ANY, LF_GRU_ANY, LF_GRU_BEFORE, LF_LSTM_PROJECTED, LF_LSTM_ANY_PROJECTED, LF_LSTM_NORM
     enum: LF_AFFINE, LF_LEAKY_RELU, LF_THRESHOLDED_RELU, LF_SCALED_TANH, LF_HARD_SIGMOID, LF_ELU, LF_SOFTSIGN, LF_SOFTPLUS
     enum: LF_EXPONENTIAL, LF_SILU, LF_RELU6, LF_MISH, LF_GELU
     ctypedef struct lf_function:
@@ -24,6 +24,8 @@ cdef extern from "lstm_fast.h" nogil:
         double clip, cell_clip
         int32_t coupled, peepholes
         const void *peephole
+        double norm_epsilon
+        const void *norm
         const void *w_x
         const void *w_h
         const void *w_p
@@ -64,6 +66,7 @@ cdef extern from "lstm_fast.h" nogil:
         void *dh0
         void *dc0
         void *dpeephole
+        void *dnorm
     ctypedef struct lf_stack:
         int64_t L
         const lf_sequence **layers

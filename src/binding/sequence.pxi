@@ -160,7 +160,7 @@ cdef class Sequence:
 
     cdef int set_backward(self, object x, object dy, object dh, object dc, object dx, object dw_x, object dw_h, object db, object dh0,
                           object dc0, object h0, object c0, bint accumulate=False, object h_scale=None, object dpeephole=None,
-                          object dprojection=None, object dc_seq=None) except -1:
+                          object dprojection=None, object dc_seq=None, object dlayer_norm=None) except -1:
         """The arguments of a backward call; the call itself follows."""
         self.enter()
         if not self.recorded:
@@ -190,16 +190,20 @@ cdef class Sequence:
         a.dw_p = flat(dprojection, dtype, H * P, True, "dprojection")
         if (a.dw_p == NULL) == bool(self.weights.shape.projected):
             raise ValueError("_core.Sequence.backward: expected dprojection beside Weights(projection=P), and only there")
+        a.dnorm = flat(dlayer_norm, dtype, 10 * H, True, "dlayer_norm")
+        if (a.dnorm == NULL) == (self.weights.w.cell == LF_LSTM_NORM):
+            raise ValueError("_core.Sequence.backward: expected dlayer_norm beside Weights(layer_norm=True), and only there")
         a.h0 = flat(h0, dtype, B * P, False, "h0")
         a.c0 = flat(c0, dtype, B * H, False, "c0")
         a.accumulate = accumulate
         return 0
 
     def backward(self, x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, bint accumulate=False, h_scale=None, dpeephole=None, dprojection=None,
-                 dc_seq=None):
+                 dc_seq=None, dlayer_norm=None):
         """Gradients of the last forward, given its x, h0, c0, h_scale; consumes its tape. dy, dh, dc, dc_seq may be None (zeros); dx, dh0, dc0 None (not wanted)."""
         cdef lf_status status
-        self.set_backward(x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, accumulate, h_scale, dpeephole, dprojection, dc_seq)
+        self.set_backward(x, dy, dh, dc, dx, dw_x, dw_h, db, dh0, dc0, h0, c0, accumulate, h_scale, dpeephole, dprojection, dc_seq,
+                          dlayer_norm)
         self.begin()
         with nogil:
             status = lf_sequence_backward(&self.a)

@@ -46,7 +46,7 @@ cdef class Weights:
                   *, object activation="tanh", object recurrent_activation="sigmoid", object output_activation=None,
                   double clip=0, double cell_clip=0, bint input_forget=False, bint peephole=False,
                   double zoneout_h=0, double zoneout_c=0,
-                  bint reset_after=True, int64_t projection=0):
+                  bint reset_after=True, int64_t projection=0, bint layer_norm=False, double layer_norm_epsilon=1e-5):
         if cell not in CELLS:
             raise ValueError(f"_core.Weights: expected cell in {sorted(CELLS)}, got {cell!r}")
         if I < 0 or H < 1 or projection < 0:
@@ -67,8 +67,14 @@ cdef class Weights:
             self.w.cell = LF_LSTM_PROJECTED
         elif cell == "gru" and not (plain and reset_after):
             self.w.cell = LF_GRU_ANY if reset_after else LF_GRU_BEFORE
+        if layer_norm:
+            if cell != "lstm" or cell_clip > 0 or input_forget or peephole or projection or zoneout_h > 0 or zoneout_c > 0 \
+                    or not layer_norm_epsilon > 0:
+                raise ValueError("_core.Weights: layer_norm is an option of 'lstm' with layer_norm_epsilon > 0, without cell_clip, "
+                                 "input_forget, peephole, projection and zoneout")
+            self.w.cell, self.w.norm_epsilon = LF_LSTM_NORM, layer_norm_epsilon
         self.options = (recurrent_activation, activation, output_activation, clip, cell_clip, input_forget, peephole, reset_after,
-                        zoneout_h, zoneout_c)
+                        zoneout_h, zoneout_c, self.w.norm_epsilon)
         self.shape = lf_shape_of(self.w.cell)
         self.w.I, self.w.H, self.w.P, self.w.dtype = I, H, projection or H, kernel_dtype(dtype)
         self.w.backward = (1 | (2 if input_grad else 0)) if backward else 0
@@ -81,8 +87,9 @@ cdef class Weights:
     cdef bint alike(self, Weights other):
         return self.options == other.options
 
-    def pack(self, w_x, w_h, b, peephole=None, projection=None):
-        """Reads w_x (I,GH), w_h (P,GH), b or None, peephole (3H) i f o and projection (H,P) if the cell has them; no array is kept.
+    def pack(self, w_x, w_h, b, peephole=None, projection=None, layer_norm=None):
+        """Reads w_x (I,GH), w_h (P,GH), b or None, and if the cell has them peephole (3H) i f o, projection (H,P) and layer_norm (10H):
+        gains of x w_x, h w_h and c', shift of c'; no array is kept.
 
         lstm: G 4, b (4H). gru: G 3, b (2,3H): b_x, b_h, or (3H) with reset_after=False. rnn: G 1, b (H).
         """
@@ -97,6 +104,9 @@ cdef class Weights:
         w.w_p = flat(projection, w.dtype, w.H * w.P, False, "projection")
         if (w.w_p == NULL) == bool(self.shape.projected):
             raise ValueError("_core: expected projection beside Weights(projection=P), and only there")
+        w.norm = flat(layer_norm, w.dtype, 10 * w.H, False, "layer_norm")
+        if (w.norm == NULL) == (w.cell == LF_LSTM_NORM):
+            raise ValueError("_core: expected layer_norm beside Weights(layer_norm=True), and only there")
         if w.w_x == NULL or w.w_h == NULL:
             raise ValueError("_core: expected w_x and w_h to be arrays, got None")
         with nogil:

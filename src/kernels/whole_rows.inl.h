@@ -46,7 +46,7 @@ template <class V, bool Training> struct Forward<V, LstmNorm, Training> {
         }
         multiply_rows<V>(rows, v.H, LstmNorm::panels_h<V>(*v.a.weights), ceil_div(columns, V::N), v.products,
                          [&](int64_t p) { return static_cast<const T *>(LstmNorm::state_input(v, s, v.rank(p), v.row(v.rank(p)))); },
-                         StartFrom<V>{nullptr}, store_rows<V>(columns, [&](int64_t p) { return product_h(s, v.rank(p)); }));
+                         StartFrom<V>{nullptr}, store_rows<V>(columns, [&](int64_t p) { return product_h(s, v.rank(p)); }), s & 1);
         for (int64_t p = 0; p < rows; ++p)
             LstmNorm::forward_row<V, Training>(v, s, v.rank(p), product_x(s, v.rank(p)), product_h(s, v.rank(p)));
     }
