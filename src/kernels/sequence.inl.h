@@ -124,7 +124,7 @@ template <class V, class Cell> struct ScratchLayout {
     // A second part of a step shares the regions up to `between` with the first and has its others from `after` on.
     explicit ScratchLayout(const lf_sequence &a, int64_t after = 0) {
         const lf_weights &w = *a.weights;
-        const int64_t per_step = Cell::inputs(w) ? a.B * Cell::COLUMNS * ceil_div(w.H, V::N) * V::N : 0, P = Cell::state(w);
+        const int64_t per_step = Cell::inputs(w) || Cell::WHOLE_ROWS ? a.B * Cell::COLUMNS * ceil_div(w.H, V::N) * V::N : 0, P = Cell::state(w);
         steps_projected = per_step ? smaller<int64_t>(a.T, PROJECTED / per_step + 1) : 0;
         zeros = 0;
         states = zeros + line(zero_count(a));
