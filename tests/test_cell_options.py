@@ -163,6 +163,17 @@ def test_gates(options: dict[str, Any], dtype: Any) -> None:
             assert_close("forward", getattr(alone, name), getattr(want, name)[0], f"one sequence {name}")
 
 
+def test_layer_norm_sums_in_blocks(dtype: Any) -> None:
+    """More steps, and more rows, than one partial sum of its gradients has."""
+    for shape, lengths in (((3, 600, 2, 5), [600, 3, 257]), ((270, 2, 3, 4), [2, 1])):
+        p = problem("lstm", {"layer_norm": True, "lengths": lengths}, *shape, dtype)
+        compare(p, str(shape))
+        want = run(p)
+        for threads, every in ((1, 100), (3, None), (2, 1)):
+            got = run(p, num_threads=threads, checkpoint_every=every)
+            assert_same_bits(got, want, f"{threads} threads, checkpoint_every={every}")
+
+
 def everything(dtype: str) -> str:
     """One hash over every case and every activation."""
     problems = [problem(c, o, 5, 3, 3, 19, dtype) for c, o in CASES]

@@ -24,6 +24,7 @@ OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "several": (LSTM, {"peepholes": True, "input_forget": True, "clip": 0.9, "activation": "softsign"}),
     "projection": (LSTM, {"projection": 4}),
     "several with a projection": (LSTM, {"projection": 6, "peepholes": True, "cell_clip": 0.9, "activation": "selu"}),
+    "layer norm": (LSTM, {"layer_norm": True, "layer_norm_epsilon": 1e-2, "clip": 0.9}),
     "gru": (GRU, {"clip": 0.4, "activation": ("scaled_tanh", 0.7, 1.1)}),
     "gru before": (GRU, {"clip": 0.5, "reset_after": False}),
     "rnn": (SimpleRNN, {"clip": 0.4}),
@@ -49,6 +50,8 @@ def function(layer: Any, x: Any, options: dict[str, Any], **more: Any) -> Any:
         options["peephole"] = weights.pop()
     if "projection" in options:
         options["projection"] = weights.pop()
+    if "layer_norm" in options:
+        options["layer_norm"] = weights.pop()
     name = {LSTM: "lstm", GRU: "gru", SimpleRNN: "rnn"}[type(layer)]
     return getattr(lf, name + more.pop("suffix", ""))(x, *weights, **options, **more)
 
@@ -97,7 +100,8 @@ def test_gradients_are_those_of_the_function(rng: np.random.Generator, case: Any
         grads = getattr(lf, f"{tape.cell}_backward")(tape, dy)
         assert np.array_equal(value.grad, grads.x)
         want = [grads.w_x, grads.w_h, grads.b]
-        want += [getattr(grads, n) for n in ("projection", "peephole") if getattr(grads, n, None) is not None]
+        more = [getattr(grads, n, None) for n in ("projection", "peephole", "layer_norm")]
+        want += [g for g in more if g is not None]
         for p, g in zip(layer.weights, want, strict=True):
             assert np.array_equal(p.grad, g), p.name
 
@@ -131,6 +135,7 @@ FITS: dict[str, Any] = {
     "options": lambda k: [LSTM(H, peepholes=True, clip=0.8, recurrent_dropout=0.3, checkpoint_every=k)],
     "zoneout": lambda k: [LSTM(H, zoneout=0.3, dropout=0.2, checkpoint_every=k, go_backwards=True)],
     "projection": lambda k: [LSTM(H, projection=3, recurrent_dropout=0.3, checkpoint_every=k)],
+    "layer norm": lambda k: [LSTM(H, layer_norm=True, recurrent_dropout=0.3, checkpoint_every=k)],
     "gru": lambda k: [GRU(H, return_sequences=True, checkpoint_every=k), GRU(2, checkpoint_every=k, reset_after=False)],
     "masked": lambda k: [layers.Masking(), SimpleRNN(H, checkpoint_every=k)],
     "stack": lambda k: [RNN([LSTMCell(H), GRUCell(2)], checkpoint_every=k)],
@@ -182,6 +187,16 @@ def test_peepholes_start_as_a_plain_layer(rng: np.random.Generator) -> None:
     assert [w.shape for w in without.get_weights()] == [(I, 4 * H), (H, 4 * H), (3 * H,)]
 
 
+def test_a_normalised_layer_starts_with_gains_of_one(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((B, T, I)).astype("float32")
+    layer = LSTM(H, layer_norm=True)
+    y = layer(x)
+    assert [p.name for p in layer.weights] == ["kernel", "recurrent_kernel", "bias", "layer_norm_weight"]
+    want = np.concatenate([np.ones(9 * H, "float32"), np.zeros(H, "float32")])
+    assert np.array_equal(layer.get_weights()[3], want)
+    assert np.array_equal(y, lf.lstm(x, *layer.get_weights()[:3], layer_norm=want).h)
+
+
 def test_sizes_of_a_projected_layer(rng: np.random.Generator) -> None:
     x = rng.standard_normal((B, T, I)).astype("float32")
     layer = LSTM(H, projection=2, return_state=True, stateful=True)
@@ -217,6 +232,9 @@ def test_sizes_of_a_projected_layer(rng: np.random.Generator) -> None:
          r'layer "a" \(LSTM\): projection and zoneout contradict each other'),
         (lambda: LSTM(3, projection=0), ValueError, r"\(LSTM\): expected projection as an integer >= 1, got 0"),
         (lambda: GRU(3, projection=2), TypeError, "GRU: unexpected argument 'projection'"),
+        (lambda: LSTM(3, layer_norm=True, cell_clip=1), ValueError, "layer_norm and cell_clip contradict each other"),
+        (lambda: LSTM(3, layer_norm_epsilon=0), ValueError, "expected layer_norm_epsilon > 0 and finite, got 0"),
+        (lambda: GRU(3, layer_norm=True), TypeError, "GRU: unexpected argument 'layer_norm'"),
         (lambda: LSTM(3, zoneout=1.0), ValueError, r"\(LSTM\): expected zoneout as a rate in \[0, 1\).*got 1.0"),
         (lambda: LSTM(3, clip=-1), ValueError, r"\(LSTM\): expected clip > 0 and finite, got -1"),
         (lambda: GRU(3, clip="x"), ValueError, r"\(GRU\): expected clip > 0 and finite, got 'x'"),

@@ -36,7 +36,7 @@ class ExtraWeight(NamedTuple):
 
     setting: str
     shape: Callable[[int, int], tuple[int, ...]]
-    initializer: str
+    initializer: str | Callable[[tuple[int, ...], Any], Any]
     pack: str
     gradient: str
 
@@ -70,6 +70,15 @@ def activation(label: str, name: str, value: Any) -> Any:
     return parts[0] if len(parts) == 1 else list(parts)
 
 
+def _epsilon(label: str, name: str, value: Any) -> float:
+    return _settings.epsilon(label, value)
+
+
+def _gains(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Gains of x w_x (4H), h w_h (4H), c' (H): ones; the shift of c' (H): zeros."""
+    return np.repeat(np.array([1, 0], dtype), [shape[0] // 10 * 9, shape[0] // 10])
+
+
 SETTINGS: dict[str, Setting] = {
     "peepholes": Setting(False, _flag, lambda on: {"peephole": on}),
     "input_forget": Setting(False, _flag, lambda on: {"input_forget": on}),
@@ -77,12 +86,18 @@ SETTINGS: dict[str, Setting] = {
     "cell_clip": Setting(None, _bound, lambda bound: {"cell_clip": bound}),
     "zoneout": Setting(None, _rates, lambda rates: dict(zip(("zoneout_h", "zoneout_c"), rates, strict=True))),
     "projection": Setting(None, _size, lambda P: {"projection": P}),
+    "layer_norm": Setting(False, _flag, lambda on: {"layer_norm": on}),
+    "layer_norm_epsilon": Setting(1e-5, _epsilon, lambda epsilon: {"layer_norm_epsilon": epsilon}),
     "output_activation": Setting(None, activation, lambda name: {"output_activation": name}),
 }
 
 WEIGHTS: dict[str, ExtraWeight] = {
     "projection_kernel": ExtraWeight("projection", lambda H, P: (H, P), "glorot_uniform", "projection", "dprojection"),
     "peephole": ExtraWeight("peepholes", lambda H, P: (3 * H,), "zeros", "peephole", "dpeephole"),
+    "layer_norm_weight": ExtraWeight("layer_norm", lambda H, P: (10 * H,), _gains, "layer_norm", "dlayer_norm"),
 }
 
-CONTRADICTIONS: tuple[tuple[str, str], ...] = (("projection", "zoneout"),)
+CONTRADICTIONS: tuple[tuple[str, str], ...] = (
+    ("projection", "zoneout"),
+    *(("layer_norm", name) for name in ("peepholes", "projection", "zoneout", "cell_clip", "input_forget")),
+)

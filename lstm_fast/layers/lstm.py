@@ -62,6 +62,8 @@ class LSTMCell(Cell):
         cell_clip: float | None = None,
         zoneout: Any = None,
         projection: int | None = None,
+        layer_norm: bool = False,
+        layer_norm_epsilon: float = 1e-5,
         output_activation: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -96,19 +98,23 @@ class LSTM(Recurrent):
             probability; afterwards that part of it.
         projection: P: h' = (o*tanh(c')) w_p has P numbers, and so have the output and the state h. Not together with
             zoneout.
+        layer_norm: x w_x, h w_h and, for the output, c' are normalised, as in `lstm_fast.lstm`: gains start at 1, the
+            shift at 0. Not together with peepholes, projection, zoneout, cell_clip or input_forget.
+        layer_norm_epsilon: added to each variance.
         output_activation: of c' alone; None: activation. An activation is a name, or (name, alpha, beta).
         checkpoint_every: as in `RNN`.
 
     Called as `layer(x, initial_state=[h0, c0], mask=mask)`. Weights, as `get_weights` orders them: kernel (I,4H),
     recurrent_kernel (H,4H), bias (4H), columns i f g o; with projection recurrent_kernel is (P,4H) and
-    projection_kernel (H,P) follows; with peepholes peephole (3H), i f o.
+    projection_kernel (H,P) follows; with peepholes peephole (3H), i f o; with layer_norm layer_norm_weight (10H), the
+    gains of x w_x (4H), h w_h (4H) and c' (H), then the shift of c' (H).
 
     Raises:
         ValueError: inputs that are not (B,T,I), another I than at the first call, an unknown or unsupported option.
 
     Source:
         Hochreiter & Schmidhuber 1997; Gers et al. 2000. Peepholes: Gers & Schmidhuber 2000; coupled gates: Greff et al.
-        2015; zoneout: Krueger et al. 2016; projection: Sak et al. 2014.
+        2015; zoneout: Krueger et al. 2016; projection: Sak et al. 2014; layer normalisation: Ba, Kiros & Hinton 2016.
 
     Example:
         >>> import numpy as np
@@ -152,6 +158,8 @@ class LSTM(Recurrent):
         cell_clip: float | None = None,
         zoneout: Any = None,
         projection: int | None = None,
+        layer_norm: bool = False,
+        layer_norm_epsilon: float = 1e-5,
         output_activation: Any = None,
         checkpoint_every: int | None = None,
         **kwargs: Any,
