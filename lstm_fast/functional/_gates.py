@@ -42,6 +42,8 @@ def lstm_gates(
     cell_clip: float | None = None,
     zoneout: float | tuple[float, float] | None = None,
     zoneout_seed: int | None = None,
+    layer_norm: ArrayLike | None = None,
+    layer_norm_epsilon: float = 1e-5,
 ) -> LSTMGates:
     """All gates and states of an LSTM at every step.
 
@@ -64,18 +66,25 @@ def lstm_gates(
         [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
     """
     from lstm_fast.reference._activations import bind
+    from lstm_fast.reference._norm import standard
 
     out = lstm(
         x, w_x, w_h, b, h0, c0, activation=activation, recurrent_activation=recurrent_activation,
         output_activation=output_activation, peephole=peephole, projection=projection, input_forget=input_forget,
         clip=clip, cell_clip=cell_clip, zoneout=zoneout, zoneout_seed=zoneout_seed, return_c=True,
+        layer_norm=layer_norm, layer_norm_epsilon=layer_norm_epsilon,
     )  # fmt: skip
     assert out.c_sequence is not None
     h, c = out.y, out.c_sequence
     gate, candidate = bind(recurrent_activation, clip), bind(activation, clip)
     c_before = before(c, c0)
-    sums = np.asarray(x) @ np.asarray(w_x) + before(h, h0) @ np.asarray(w_h) + (0 if b is None else np.asarray(b))
-    i, f, g, o = np.split(sums, 4, axis=-1)
+    z_x, z_h = np.asarray(x) @ np.asarray(w_x), before(h, h0) @ np.asarray(w_h)
+    if layer_norm is not None:
+        columns = z_x.shape[-1]
+        gain_x, gain_h, _ = np.split(np.asarray(layer_norm), [columns, 2 * columns])
+        epsilon = z_x.dtype.type(layer_norm_epsilon)
+        z_x, z_h = gain_x * standard(z_x, epsilon)[0], gain_h * standard(z_h, epsilon)[0]
+    i, f, g, o = np.split(z_x + z_h + (0 if b is None else np.asarray(b)), 4, axis=-1)
     p_i, p_f, p_o = np.split(np.zeros(3 * c.shape[-1], c.dtype) if peephole is None else np.asarray(peephole), 3)
     i, g = gate(i + p_i * c_before), candidate(g)
     f = 1 - i if input_forget else gate(f + p_f * c_before)
