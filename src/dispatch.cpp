@@ -93,7 +93,8 @@ lf_status run_sequence(const lf_sequence *a, lf_work work, double passes) {
         call.offsets = offsets;
         args.scratch = static_cast<char *>(a->scratch) + offsets_bytes(a);
     }
-    const int threads = worth(a->threads, passes * static_cast<double>(a->T) * step_size);
+    int threads = worth(a->threads, passes * static_cast<double>(a->T) * step_size);
+    if (threads > 1 && passes <= 1) threads = cell_kernels(a->weights).useful_workers(a, threads);  // all share weight gradients
     return lf_run_team(threads, work, &call, a->interrupted) ? LF_OK : LF_INTERRUPTED;
 }
 

@@ -23,6 +23,7 @@ struct lf_sequence_call {
 struct lf_cell_kernels {  // for one cell and dtype
     int64_t (*weights_numbers)(const lf_weights *);
     int64_t (*scratch_numbers)(const lf_sequence *);
+    int (*useful_workers)(const lf_sequence *, int workers);  // so many of them have a share
     lf_work pack;               // lf_weights
     lf_work forward, backward;  // lf_sequence_call
 };

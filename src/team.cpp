@@ -49,6 +49,20 @@ void pause_cpu() {
 #endif
 }
 
+void wait_for(lf_barrier &b, int workers) {
+    if (workers == 1) return;
+    const int generation = __atomic_load_n(&b.generation, __ATOMIC_ACQUIRE);
+    if (__atomic_add_fetch(&b.arrived, 1, __ATOMIC_ACQ_REL) == workers) {
+        __atomic_store_n(&b.arrived, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&b.generation, generation + 1, __ATOMIC_RELEASE);
+        return;
+    }
+    for (int spins = 0; __atomic_load_n(&b.generation, __ATOMIC_ACQUIRE) == generation; ++spins) {
+        if (spins < 2000) pause_cpu();
+        else sched_yield();
+    }
+}
+
 void after_fork_in_child() { in_fork_child = true; }
 
 }  // namespace
@@ -77,20 +91,9 @@ extern "C" int lf_get_num_threads(void) {
 #endif
 }
 
-void lf_barrier_wait(const lf_worker *w) {
-    if (w->count == 1) return;
-    lf_team *b = w->team;
-    const int generation = __atomic_load_n(&b->generation, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&b->arrived, 1, __ATOMIC_ACQ_REL) == w->count) {
-        __atomic_store_n(&b->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&b->generation, generation + 1, __ATOMIC_RELEASE);
-        return;
-    }
-    for (int spins = 0; __atomic_load_n(&b->generation, __ATOMIC_ACQUIRE) == generation; ++spins) {
-        if (spins < 2000) pause_cpu();
-        else sched_yield();
-    }
-}
+void lf_barrier_wait(const lf_worker *w) { wait_for(w->team->all, w->count); }
+
+void lf_step_wait(const lf_worker *w, int workers) { wait_for(w->team->steps, workers); }
 
 double lf_seconds() {
     timespec t;

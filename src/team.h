@@ -3,9 +3,13 @@
 #define LSTM_FAST_TEAM_H
 #include <stdint.h>
 
-struct lf_team {
-    alignas(64) int arrived = 0;  // workers at the barrier
+struct lf_barrier {
+    alignas(64) int arrived = 0;  // workers that wait
     alignas(64) int generation = 0;
+};
+
+struct lf_team {
+    lf_barrier all, steps;
     alignas(64) int64_t stop_after = INT64_MAX;  // the last step to be done, once worker 0 was told to stop
     int (*interrupted)(void) = nullptr;
     double next_question = 0;     // seconds on the monotonic clock
@@ -19,6 +23,9 @@ struct lf_worker {
 
 // A barrier for all workers (spin, then yield).
 void lf_barrier_wait(const lf_worker *w);
+
+// The same for the first `workers` of them, who share the steps of a sequence.
+void lf_step_wait(const lf_worker *w, int workers);
 
 // To be called now and then, at the end of a step: worker 0 asks `interrupted`, at most five times a second.
 void lf_poll(const lf_worker *w, int64_t step);

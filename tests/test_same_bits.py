@@ -47,11 +47,24 @@ def test_threads(problem: Problem, threads: int, ragged: bool) -> None:
     assert_same_bits(run(p, num_threads=threads), run(p, num_threads=1), f"{threads} threads")
 
 
-def test_threads_on_wide_layers(dtype: Any) -> None:
-    """Few rows and many units: the case that is split over units, not rows."""
-    p = make(2, 3, 10, 131, dtype)
-    for threads in (2, 3):
-        assert_same_bits(run(p, num_threads=threads), run(p, num_threads=1), f"{threads} threads")
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param((2, 40, 10, 131), id="units"),
+        pytest.param((1, 30, 3, 261), id="fewer units than workers"),
+        pytest.param((9, 12, 5, 260), id="rows and units"),
+        pytest.param((70, 2, 270, 390), id="weights beyond a core's cache"),
+    ],
+)
+def test_threads_on_wide_layers(dtype: Any, shape: tuple[int, int, int, int], ragged: bool) -> None:
+    """Workers share rows, units or both, and some have no part of the steps."""
+    B, T, I, H = shape
+    lengths = {"lengths": (np.arange(B) * 5 + T - 1) % (T + 1)} if ragged else {}
+    p = make(B, T, I, H, dtype, **lengths)
+    one = run(p, num_threads=1)
+    for threads in (2, 3, 7, 16):
+        assert_same_bits(run(p, num_threads=threads), one, f"{threads} threads")
 
 
 def test_a_worker_without_rows(dtype: Any) -> None:

@@ -11,6 +11,7 @@
 #include "../micro/curve.inl.h"
 #include "../kernels/product.inl.h"
 #include "../kernels/weight_gradient.inl.h"
+#include "../kernels/grid.inl.h"
 #include "../kernels/sequence.inl.h"
 #include "../kernels/row_sums.inl.h"
 #include "../cells/cell.inl.h"
@@ -33,6 +34,7 @@ namespace {
 template <class V, class Cell> constexpr lf_cell_kernels cell_of() {
     return {panel_numbers<V, Cell>,
             scratch_numbers<V, Cell>,
+            useful_workers<V, Cell>,
             pack_parts<V, Cell>,
             sequence_forward<V, Cell>,
             sequence_backward<V, Cell>};

@@ -130,7 +130,7 @@ template <class V, class Cell, class Second = typename Cell::Second> struct Seco
     void step(const SequenceView<V, Cell> &v, int64_t s, const lf_worker *w) const {
         using T = typename V::T;
         const int64_t K = own.H, first = v.block_begin;
-        if (v.split_units) lf_barrier_wait(w);
+        v.end_step(w);
         multiply_rows<V>(v.my_rows(s), K, own.panels + own.panel_layout.back_h + first * V::N * K, v.block_end - first, v.products,
                          [&](int64_t p) { return static_cast<const T *>(Second::gradient(v, s, v.rank(p))); }, StartFrom<V>{nullptr},
                          [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
@@ -309,13 +309,13 @@ template <class V, class Cell> struct Segments {
         }
         const Backward<V, Cell> backward{v};
         const SecondBackward<V, Cell> second(v, w);
-        for (int64_t s = end - 1; s >= begin; --s) {
+        for (int64_t s = end - 1; s >= begin && !v.idle(); --s) {
             const int64_t going = v.my_rows(s + 1), rows = v.my_rows(s), done = polled + end - 1 - s;
             backward.step(s, 0, going, true);
             backward.step(s, going, rows, false);
             second.step(v, s, w);
             if ((done + 1) % call.poll_steps == 0) lf_poll(w, done);
-            if (v.split_units) lf_barrier_wait(w);
+            v.end_step(w);
             if (lf_stops(w, done)) break;
         }
         polled += end - begin;

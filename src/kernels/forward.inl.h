@@ -166,7 +166,7 @@ template <class V, class Cell, bool Training, class Second = typename Cell::Seco
 
     SecondForward(const SequenceView<V, Cell> &first, const lf_worker *w) : part(first.a), v(part.view(first, w)), forward(v) {}
     void advance(int64_t s, int64_t begin, int64_t end, bool ahead, const lf_worker *w) {
-        if (v.split_units) lf_barrier_wait(w);
+        v.end_step(w);
         forward.advance(s, begin, end, ahead && v.I);
     }
 };
@@ -217,6 +217,7 @@ template <class V, class Cell, bool Training> inline void copy_cells(const Seque
 // Steps [begin, end); `polled`: steps of the call before them. False: stopped.
 template <class V, class Cell, bool Training>
 inline bool forward_steps(const SequenceView<V, Cell> &v, int64_t begin, int64_t end, int64_t polled, int64_t poll_steps, const lf_worker *w) {
+    if (v.idle()) return true;
     Forward<V, Cell, Training> forward(v);
     SecondForward<V, Cell, Training> second(v, w);
     // Few rows per step, or many inputs: project the inputs of many steps at once. A tiny I is not worth the round trip.
@@ -228,7 +229,7 @@ inline bool forward_steps(const SequenceView<V, Cell> &v, int64_t begin, int64_t
         second.advance(s, begin, end, project, w);
         if (Cell::MEMORY && v.a.c_seq.data) copy_cells<V, Cell, Training>(v, s);
         if ((done + 1) % poll_steps == 0) lf_poll(w, done);
-        if (v.split_units) lf_barrier_wait(w);
+        v.end_step(w);
         if (lf_stops(w, done)) return false;
     }
     return true;

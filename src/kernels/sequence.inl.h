@@ -106,7 +106,7 @@ template <class V, class Cell> struct ScratchLayout {
     int64_t zeros;       // (H or P), with resets a row of dG: absent states and gradients
     int64_t states;      // (2, B, P): h of the last two steps, unless y rows serve
     int64_t inputs;      // (B, I): x of one step, side by side
-    int64_t scaled;      // (copies, B, P): h of one step times h_scale; workers that share rows have a copy each
+    int64_t scaled;      // (threads, B, P): h of one step times h_scale; workers that share rows have a copy each
     int64_t between;     // (B, BETWEEN*H): from the first part of a step to the second
     int64_t projected;   // (steps_projected, B, blocks, G, lanes)
     int64_t carry;       // (B, H): what backward hands from step to step beside dG: dc, or dh past the gates
@@ -119,7 +119,6 @@ template <class V, class Cell> struct ScratchLayout {
     static int64_t zero_count(const lf_sequence &a) {
         return larger((a.reset ? (Cell::TAPE > 1 ? Cell::TAPE : 1) : 1) * a.weights->H, Cell::state(*a.weights)) + V::N;
     }
-    static int64_t scaled_copies(const lf_sequence &a) { return a.B < a.threads * rows_per_tile<V>(4) ? a.threads : 1; }
 
     // A second part of a step shares the regions up to `between` with the first and has its others from `after` on.
     explicit ScratchLayout(const lf_sequence &a, int64_t after = 0) {
@@ -130,7 +129,7 @@ template <class V, class Cell> struct ScratchLayout {
         states = zeros + line(zero_count(a));
         inputs = states + line(2 * a.B * P);
         scaled = inputs + line(a.B * w.I);
-        between = scaled + (a.h_scale ? line(scaled_copies(a) * a.B * P) : 0);
+        between = scaled + (a.h_scale ? line(a.threads * a.B * P) : 0);
         projected = larger(after, between + line(Cell::BETWEEN * a.B * w.H));
         carry = projected + line(steps_projected * per_step);
         h_past = carry + (a.training ? line(a.B * w.H) : 0);
@@ -160,6 +159,7 @@ template <class V, class Cell> struct SequenceView {
     const T *const panels;
     T *const scratch;
     const int64_t *offsets;    // (T+1) first tape row of each step; NULL: s*B
+    const int index;           // of the worker
     const bool in_tape;        // the tape keeps h, which then serves the next step
     const bool compact;        // h of a step is kept side by side: rows of y or of x far apart would collide in the caches
     T *const products;         // multiply_rows scratch of this worker
@@ -171,7 +171,8 @@ template <class V, class Cell> struct SequenceView {
     int64_t owned;
     int64_t block_begin, block_end;  // this worker's blocks of units
     int64_t state_begin, state_end;  // of h: the same unless the cell projects
-    bool split_units;          // workers share the units of every row, with a barrier after each step
+    bool split_units;          // workers share the units of a row, with a barrier after each step
+    int active;                // workers with a share of the steps: the first ones
 
     SequenceView(const lf_sequence &args, const int64_t *tape_offsets, const lf_worker *w, int64_t scratch_after, int64_t step, int64_t base, const void *h)
         : SequenceView(args, tape_offsets, w, scratch_after) {
@@ -181,26 +182,35 @@ template <class V, class Cell> struct SequenceView {
         : a(args), B(args.B), steps(args.T), I(Cell::inputs(*args.weights)), H(Cell::units(*args.weights)), K(Cell::depth(*args.weights)),
           P(Cell::state(*args.weights)), panel_layout(*args.weights),
           scratch_layout(args, scratch_after), panels(static_cast<const T *>(args.weights->panels)),
-          scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets),
+          scratch(static_cast<T *>(args.scratch)), offsets(tape_offsets), index(w->index),
           in_tape((!Cell::MEMORY || Cell::H_COLUMN || Cell::STATES) && args.training),
           compact(in_tape || !args.y.data || (B > rows_per_tile<V>(4) && args.y.stride_b != P)),
           products(scratch + scratch_layout.products + w->index * multiply_scratch()), h_start(args.h0), c_start(args.c0) {
-        split_units = !Cell::WHOLE_ROWS && w->count > 1 && B < w->count * rows_per_tile<V>(4) && ceil_div(args.weights->H, V::N * GROUP) >= w->count;
+        const Grid grid = share_work(args, V::N, w->count, Cell::WHOLE_ROWS);
+        split_units = grid.unit_parts > 1;
         scaled = scratch + scratch_layout.scaled + (split_units ? w->index * B * P : 0);
+        const int64_t part = w->index / grid.unit_parts, parts = grid.row_parts, unit = w->index % grid.unit_parts;
+        active = grid.unit_parts * grid.row_parts;
         // Rows of one length: neighbours, so that workers share few cache lines. Rows that end in turn are dealt out in turn.
-        const bool dealt = tape_offsets && !split_units;
-        first = split_units ? 0 : dealt ? w->index : B * w->index / w->count;
-        stride = dealt ? w->count : 1;
-        owned = split_units || dealt ? B : B * (w->index + 1) / w->count - first;
+        const bool dealt = tape_offsets && parts > 1;
+        first = idle() ? B : dealt ? part : B * part / parts;
+        stride = dealt ? parts : 1;
+        owned = idle() ? 0 : dealt ? B : B * (part + 1) / parts - first;
         const auto share = [&](int64_t width, int64_t &begin, int64_t &end) {
-            const int64_t blocks = ceil_div(width, V::N), groups = ceil_div(blocks, GROUP);
-            begin = split_units ? GROUP * (groups * w->index / w->count) : 0;
-            end = split_units ? smaller(blocks, GROUP * (groups * (w->index + 1) / w->count)) : blocks;
+            const int64_t granule = larger<int64_t>(unit_granule(args), Cell::BLOCKS), blocks = ceil_div(width, V::N);
+            const int64_t groups = ceil_div(blocks, granule);
+            begin = idle() ? 0 : smaller(blocks, granule * (groups * unit / grid.unit_parts));
+            end = idle() ? 0 : smaller(blocks, granule * (groups * (unit + 1) / grid.unit_parts));
         };
         share(H, block_begin, block_end);
         share(P, state_begin, state_end);
     }
 
+    bool idle() const { return index >= active; }
+    // After a step, or its first part: what its workers wrote is there for all of them.
+    void end_step(const lf_worker *w) const {
+        if (split_units) lf_step_wait(w, active);
+    }
     Share<T> my_units() const { return {block_begin * V::N, smaller(H, block_end * V::N)}; }
     Share<T> my_state() const { return {state_begin * V::N, smaller(P, state_end * V::N)}; }
     int64_t alive(int64_t s) const { return s >= steps ? 0 : offsets ? offsets[s + 1] - offsets[s] : B; }
@@ -376,6 +386,11 @@ template <class V, class Cell> inline int64_t panel_numbers(const lf_weights *w)
     int64_t total = PanelLayout<V, Cell>(*w).total;
     if constexpr (!SAME<typename Cell::Second, void>) total += PanelLayout<V, typename Cell::Second>(*w).total;
     return total;
+}
+
+template <class V, class Cell> inline int useful_workers(const lf_sequence *a, int workers) {
+    const Grid grid = share_work(*a, V::N, workers, Cell::WHOLE_ROWS);
+    return grid.row_parts * grid.unit_parts;
 }
 
 template <class V, class Cell> inline int64_t scratch_numbers(const lf_sequence *a) {
