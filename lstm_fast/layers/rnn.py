@@ -35,7 +35,8 @@ class RNN(Layer):
         go_backwards: read the sequence from its end; the outputs are in the order of reading.
         stateful: row k of a batch starts with the last state of row k of the batch before.
         unroll: without meaning here.
-        zero_output_for_mask: outputs of masked steps are zero; otherwise they repeat the output before them.
+        zero_output_for_mask: outputs of masked steps are zero; otherwise they repeat the output before them (zeros
+            where there is none, whatever the initial state).
         checkpoint_every: k: while training only the state of every k-th step is kept, and backward computes the rest
             again: memory falls about k-fold, a step takes about a third longer, no bit changes. None: all is kept.
 
