@@ -44,15 +44,14 @@ class NormalizationOp(Op):
 
     def backward(self) -> None:
         dy, dx, layer = self.outputs[0].grad, self.dx[0], self.layer
-        if layer.gamma is not None:
-            self._sum_into(layer.gamma, dy * self.xhat)
-        if layer.beta is not None:
-            self._sum_into(layer.beta, dy)
+        self.dgamma, self.dbeta = (a.sum(axis=self.others, dtype=np.float64) for a in (dy * self.xhat, dy))
+        for p, total in ((layer.gamma, self.dgamma), (layer.beta, self.dbeta)):
+            if p is not None:
+                self._add(p, total)
         if dx is not None:
             self.input_gradient(dy if layer.gamma is None else dy * layer.gamma.array.reshape(self.shape), dx)
 
-    def _sum_into(self, p: Parameter, terms: Array) -> None:
-        total = terms.sum(axis=self.others, dtype=np.float64)
+    def _add(self, p: Parameter, total: Array) -> None:
         if self.accumulate:
             p.grad += total
         else:
@@ -107,14 +106,20 @@ class BatchNormOp(NormalizationOp):
         if not self.by_batch:
             return
         # xhat = (x - mean) inverse, inverse = (variance + epsilon)^-1/2, variance = mean of (x - mean)^2
-        dvariance = self._sum(dxhat * self.xhat) * (-0.5 * np.square(self.inverse))
-        dmean = -self.inverse * self._sum(dxhat)
+        dvariance = self._through_gamma(self.dgamma) * (-0.5 * np.square(self.inverse))
+        dmean = -self.inverse * self._through_gamma(self.dbeta)
         if self.valid is not None:  # epsilon in the count leaves the mean of x - mean at epsilon / count * mean
             dmean += dvariance * self.mean * self.xhat.dtype.type(-2 * self.epsilon / self.count)
-        through = (2 * dvariance / self.inverse) * self.xhat
-        through += dmean
-        through /= self.count
+        number = self.xhat.dtype.type(1 / self.count)
+        through = (2 * number * dvariance / self.inverse) * self.xhat
+        through += dmean * number
         dx += through if self.valid is None else through * self.valid
+
+    def _through_gamma(self, total: Array) -> Array:
+        """A sum over rows of dy, or of dy xhat, as that of dxhat = gamma dy."""
+        gamma = self.layer.gamma
+        total = total if gamma is None else total * gamma.array
+        return np.asarray(total.reshape(self.shape), self.xhat.dtype)
 
 
 class LayerNormOp(NormalizationOp):
