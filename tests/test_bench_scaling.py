@@ -55,10 +55,10 @@ def test_one_core_by_hand() -> None:
     B, T, I, H = 60, 7, 33, 128
     products = 8 * B * T * H * (I + H) / 100e9
     expected = 1e-6 + products + B * T * H * 1e-9
-    assert model.predict(FIGURES, Case(B, T, I, H, "inference"), 1, "rows") == pytest.approx(expected)
+    assert model.predict(FIGURES, Case(B, T, I, H, "inference")) == pytest.approx(expected)
     weights = 4 * H * (I + H)
     expected = 5e-6 + 3 * products + B * T * H * 3e-9 + weights * 0.5e-9
-    assert model.predict(FIGURES, Case(B, T, I, H, "training"), 1, "rows") == pytest.approx(expected)
+    assert model.predict(FIGURES, Case(B, T, I, H, "training")) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -75,6 +75,8 @@ def test_few_rows_share_units_and_many_share_rows() -> None:
     one_row, many_rows = Case(1, 50, 1024, 1024, "inference"), Case(512, 32, 64, 128, "inference")
     assert model.best(FIGURES, one_row, 8).split == "units"
     assert model.best(FIGURES, many_rows, 8).split == "rows"
+    both = model.best(replace(FIGURES, barrier=0.0), Case(64, 50, 512, 512, "inference"), 64)  # 16 groups of units
+    assert (both.split, both.workers, both.parts * both.units) == ("rows and units", 64, 64)
     assert model.best(FIGURES, Case(1, 1, 1, 20, "inference"), 64).workers == 1  # a team costs more than the work
     assert model.handover(replace(FIGURES, barrier=1e-3), one_row, 8) == 1  # dear barriers: rows at once
     assert model.handover(replace(FIGURES, barrier=0.0), one_row, 8) == 0  # free ones: never

@@ -4,8 +4,9 @@
     training = forward + once per weight + T (product(w_h^T) + barrier) + dx, dw_x, dw_h on all workers + barriers
     product  = for each tile of rows: the larger of its multiply-adds and of reading its panel
 
-Either the workers share the rows, and each reads all of w_h at every step, without barriers; or they share the hidden
-units of every row, each reads its part, with a barrier after each step. Times in seconds, sizes in bytes.
+Workers share the rows, and each reads all of w_h at every step, without barriers; or they share the hidden units of
+every row, each reads its part, with a barrier after each step; or both: a grid of row parts and unit parts. Times in
+seconds, sizes in bytes.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from typing import Any
 
 from .cases import Case
 
-GROUP = 4  # blocks of hidden units that stay with one worker
-SPLITS = ("rows", "units")
+GROUP = {"inference": 2, "training": 4}  # blocks of hidden units that stay with one worker
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,20 @@ class Figures:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Seconds with `workers` workers that share 'rows' or 'units'."""
+    """Seconds with `parts` parts of the rows times `units` parts of the units, one worker each."""
 
     seconds: float
-    workers: int
-    split: str
+    parts: int
+    units: int
+
+    @property
+    def workers(self) -> int:
+        return self.parts * self.units
+
+    @property
+    def split(self) -> str:
+        """What the workers share."""
+        return "rows" if self.units == 1 else "units" if self.parts == 1 else "rows and units"
 
 
 def product(figures: Figures, rows: int, k: int, columns: int, cores: int) -> float:
@@ -104,14 +113,14 @@ def product(figures: Figures, rows: int, k: int, columns: int, cores: int) -> fl
     return seconds + tile(first, far) - tile(first, near)
 
 
-def predict(figures: Figures, case: Case, workers: int, split: str) -> float:
-    """Seconds of `case` with exactly `workers` workers."""
+def predict(figures: Figures, case: Case, parts: int = 1, unit_parts: int = 1) -> float:
+    """Seconds of `case` with exactly parts * unit_parts workers."""
     B, T, I, H = case.shape
-    training, n = case.mode == "training", workers
-    rows = ceil(B / n) if split == "rows" else B
-    group = GROUP * figures.lanes
-    units = H if split == "rows" else min(H, group * ceil(ceil(H / group) / n))
-    meeting = figures.meeting(n) if split == "units" else 0.0
+    training, n = case.mode == "training", parts * unit_parts
+    rows = ceil(B / parts)
+    group = GROUP[case.mode] * figures.lanes
+    units = H if unit_parts == 1 else min(H, group * ceil(ceil(H / group) / unit_parts))
+    meeting = figures.meeting(n) if unit_parts > 1 else 0.0
     mode, cells = case.mode, rows * units
 
     forward = figures.cell["inference"] * cells + product(figures, rows, H, 4 * units, n)
@@ -136,14 +145,10 @@ def predict(figures: Figures, case: Case, workers: int, split: str) -> float:
 
 
 def best(figures: Figures, case: Case, cores: int) -> Prediction:
-    """The fastest split and number of workers on `cores` cores."""
+    """The fastest grid of at most `cores` workers."""
     counts = sorted({1, *(c for c in (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128) if c <= cores), cores})
-    found = [
-        Prediction(predict(figures, case, n, split), n, split)
-        for n in counts
-        for split in (SPLITS if n > 1 else ("rows",))
-    ]
-    return min(found, key=lambda p: p.seconds)
+    grids = [(n // units, units) for n in counts for units in counts if n % units == 0]
+    return min((Prediction(predict(figures, case, *grid), *grid) for grid in grids), key=lambda p: p.seconds)
 
 
 def handover(figures: Figures, case: Case, cores: int) -> int:
@@ -151,7 +156,7 @@ def handover(figures: Figures, case: Case, cores: int) -> int:
     last = 0
     for B in (b for power in range(12) for b in (2**power, 3 * 2**power // 2)):
         at = Case(B, case.T, case.I, case.H, case.mode, case.dtype)
-        rows, units = (predict(figures, at, cores, split) for split in SPLITS)
+        rows, units = predict(figures, at, cores, 1), predict(figures, at, 1, cores)
         if units < rows:
             last = 0
         elif not last:
