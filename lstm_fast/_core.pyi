@@ -57,6 +57,7 @@ class Weights:
         peephole: _Array | None = None,
         projection: _Array | None = None,
         layer_norm: _Array | None = None,
+        num_threads: int = 0,
     ) -> None: ...
 
 @final

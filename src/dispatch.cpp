@@ -167,7 +167,9 @@ int64_t lf_dense_scratch(const lf_dense *a) {
     return bytes_of(kernels(a->dtype).dense_scratch_numbers(a), a->dtype);
 }
 
-void lf_pack(const lf_weights *w) { lf_run_team(1, cell_kernels(w).pack, w); }
+void lf_pack(const lf_weights *w, int32_t threads) {  // a number takes longer than a multiply-add: it is read once and written up to twice
+    lf_run_team(worth(threads, 10.0 * static_cast<double>(cell_kernels(w).weights_numbers(w))), cell_kernels(w).pack, w);
+}
 lf_status lf_sequence_forward(const lf_sequence *a) { return run_sequence(a, cell_kernels(a->weights).forward, 1.0); }
 lf_status lf_sequence_backward(const lf_sequence *a) { return run_sequence(a, cell_kernels(a->weights).backward, 2.0); }
 

@@ -204,7 +204,7 @@ int64_t lf_sequence_scratch(const lf_sequence *a);
 int64_t lf_tape_rows(const lf_sequence *a, int64_t R);   /* rows that the tape of a batch of R steps needs, in rows */
 int64_t lf_dense_scratch(const lf_dense *a);
 
-void lf_pack(const lf_weights *w);
+void lf_pack(const lf_weights *w, int32_t threads);
 lf_status lf_sequence_forward(const lf_sequence *a);     /* LF_OK or LF_INTERRUPTED */
 lf_status lf_sequence_backward(const lf_sequence *a);
 lf_status lf_stack_forward(const lf_stack *a);           /* as lf_sequence_forward of each layer in turn, the same bits */

@@ -107,7 +107,7 @@ def forward(
     if norm is not None:
         keywords["layer_norm"] = True
     weights = _core.Weights(cell.name, I, H, dtype, training, peephole=peephole is not None, **keywords)
-    weights.pack(w_x, w_h, kernel_bias(b, cell.biases == 2, settings.reset_after), peephole, w_p, norm)
+    weights.pack(w_x, w_h, kernel_bias(b, cell.biases == 2, settings.reset_after), peephole, w_p, norm, workers)
     sequence = _core.Sequence(
         weights,
         B,

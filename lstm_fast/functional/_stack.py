@@ -222,7 +222,7 @@ def _forward(
     sequences = []
     for (I, H), (w_x, w_h, b) in zip(sizes, weights, strict=True):
         panels = _core.Weights(name, I, H, dtype, training)
-        panels.pack(w_x, w_h, _call.kernel_bias(b, cell.biases == 2, True))
+        panels.pack(w_x, w_h, _call.kernel_bias(b, cell.biases == 2, True), num_threads=workers)
         sequences.append(
             _core.Sequence(panels, B, T, training=training, reverse=rows["reverse"], rows=steps, num_threads=workers)
         )

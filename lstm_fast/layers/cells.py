@@ -162,10 +162,11 @@ class Cell(Layer):
             settings |= SETTINGS[name].kernel(getattr(self, name))
         return _core.Weights(self.kind, I, self.units, self.dtype, backward, input_grad, **settings)
 
-    def pack(self, weights: Any) -> None:
+    def pack(self, weights: Any, num_threads: int = 0) -> None:
         bias = self.bias
-        more = {WEIGHTS[name].pack: p.array for name, p in self.extras.items()}
-        weights.pack(self.kernel.array, self.recurrent_kernel.array, None if bias is None else bias.array, **more)
+        more: dict[str, Any] = {WEIGHTS[name].pack: p.array for name, p in self.extras.items()}
+        biases = None if bias is None else bias.array
+        weights.pack(self.kernel.array, self.recurrent_kernel.array, biases, **more, num_threads=num_threads)
 
     def packed(self) -> Any:
         """The weights as the kernels read them, for inference: a new object after each change, never one repacked."""

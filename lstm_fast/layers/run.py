@@ -92,7 +92,7 @@ class Run:
         if self.h_scale is not None:
             cell.draw(cell.recurrent_dropout, self.h_scale)
         if self.learns:
-            cell.pack(self.weights)
+            cell.pack(self.weights, self.threads)
         else:
             self.weights = cell.packed()
         if self.memory is not None:

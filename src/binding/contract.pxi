@@ -104,7 +104,7 @@ cdef extern from "lstm_fast.h" nogil:
     int64_t lf_sequence_scratch(const lf_sequence *)
     int64_t lf_tape_rows(const lf_sequence *, int64_t)
     int64_t lf_dense_scratch(const lf_dense *)
-    void lf_pack(const lf_weights *)
+    void lf_pack(const lf_weights *, int32_t)
     lf_status lf_sequence_forward(const lf_sequence *)
     lf_status lf_sequence_backward(const lf_sequence *)
     lf_status lf_stack_forward(const lf_stack *)

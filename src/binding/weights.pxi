@@ -87,7 +87,7 @@ cdef class Weights:
     cdef bint alike(self, Weights other):
         return self.options == other.options
 
-    def pack(self, w_x, w_h, b, peephole=None, projection=None, layer_norm=None):
+    def pack(self, w_x, w_h, b, peephole=None, projection=None, layer_norm=None, int64_t num_threads=0):
         """Reads w_x (I,GH), w_h (P,GH), b or None, and if the cell has them peephole (3H) i f o, projection (H,P) and layer_norm (10H):
         gains of x w_x, h w_h and c', shift of c'; no array is kept.
 
@@ -109,5 +109,6 @@ cdef class Weights:
             raise ValueError("_core: expected layer_norm beside Weights(layer_norm=True), and only there")
         if w.w_x == NULL or w.w_h == NULL:
             raise ValueError("_core: expected w_x and w_h to be arrays, got None")
+        cdef int32_t threads = thread_count(num_threads)
         with nogil:
-            lf_pack(&w)
+            lf_pack(&w, threads)

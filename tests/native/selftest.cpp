@@ -205,7 +205,7 @@ template <class T> uint64_t run_sequence(const CellCase &kind, const SequenceCas
     w.norm_epsilon = 1e-3, w.norm = norm.get();
     const Buffer panels(lf_weights_bytes(&w));
     w.panels = panels.get();
-    lf_pack(&w);
+    lf_pack(&w, 2);
 
     const auto series = [&](const Array<T> &a, int64_t F) {
         return c.options & TIME_MAJOR ? lf_seq{a.get(), F, B * F} : lf_seq{a.get(), T_ * F, F};
@@ -286,7 +286,7 @@ template <class T> struct StackLayer {
           dw_h(H * G * H), db(b.size()), dh0(B * H), panels(start(cell_kind)), scratch(describe(B, T_, threads, x)),
           tape_gates(B * T_ * lf_shape_of(cell_kind).tape * H * static_cast<int64_t>(sizeof(T))), tape_cells(B * T_ * H * static_cast<int64_t>(sizeof(T))) {
         w.panels = panels.get(), a.scratch = scratch.get(), a.tape_gates = tape_gates.get(), a.tape_cells = tape_cells.get();
-        lf_pack(&w);
+        lf_pack(&w, 2);
     }
     int64_t start(int cell_kind) {
         w.I = I, w.H = w.P = H, w.cell = cell_kind, w.dtype = dtype_of<T>(), w.backward = 3;
