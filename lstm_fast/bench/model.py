@@ -147,7 +147,7 @@ def predict(figures: Figures, case: Case, parts: int = 1, unit_parts: int = 1) -
 def best(figures: Figures, case: Case, cores: int) -> Prediction:
     """The fastest grid of at most `cores` workers."""
     counts = sorted({1, *(c for c in (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128) if c <= cores), cores})
-    grids = [(n // units, units) for n in counts for units in counts if n % units == 0]
+    grids = [(n // units, units) for n in counts for units in counts if n % units == 0 and n // units <= case.shape[0]]
     return min((Prediction(predict(figures, case, *grid), *grid) for grid in grids), key=lambda p: p.seconds)
 
 
