@@ -3,8 +3,6 @@
 
 namespace {
 
-constexpr int64_t PROJECT_INPUTS = 512;  // from here on x and its panel would push h out of L2 at every step
-
 template <class V, class Cell, bool Training> struct Forward {
     using T = typename V::T;
     using View = SequenceView<V, Cell>;

@@ -102,7 +102,6 @@ inline int64_t line(int64_t numbers) { return ceil_div(numbers, 16) * 16; }  // 
 
 // Scratch, in numbers from its start.
 template <class V, class Cell> struct ScratchLayout {
-    static constexpr int64_t PROJECTED = 65536;  // numbers of projected input kept at once: within L2
     int64_t zeros;       // (H or P), with resets a row of dG: absent states and gradients
     int64_t states;      // (2, B, P): h of the last two steps, unless y rows serve
     int64_t inputs;      // (B, I): x of one step, side by side
@@ -124,7 +123,7 @@ template <class V, class Cell> struct ScratchLayout {
     explicit ScratchLayout(const lf_sequence &a, int64_t after = 0) {
         const lf_weights &w = *a.weights;
         const int64_t per_step = Cell::inputs(w) || Cell::WHOLE_ROWS ? a.B * Cell::COLUMNS * ceil_div(w.H, V::N) * V::N : 0, P = Cell::state(w);
-        steps_projected = per_step ? smaller<int64_t>(a.T, PROJECTED / per_step + 1) : 0;
+        steps_projected = steps_at_once(a.T, per_step);
         zeros = 0;
         states = zeros + line(zero_count(a));
         inputs = states + line(2 * a.B * P);
