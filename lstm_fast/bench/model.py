@@ -1,7 +1,7 @@
 """Time of one LSTM layer on n cores, from figures measured on one and two.
 
     forward  = team + projection + T (max(step, product(w_h) + cells) + barrier)
-    training = forward + once per weight + T (product(w_h^T) + barrier) + dx, dw_x, dw_h on all workers + barriers
+    training = forward + T (product(w_h^T) + barrier) + once per weight, dx, dw_x, dw_h on all workers + barriers
     product  = for each tile of rows: the larger of its multiply-adds and of reading its panel
 
 Workers share the rows, and each reads all of w_h at every step, without barriers; or they share the hidden units of
@@ -134,7 +134,7 @@ def predict(figures: Figures, case: Case, parts: int = 1, unit_parts: int = 1) -
         seconds += product(figures, ceil(B * T / n), 4 * H, I, n)  # dx
         seconds += 8.0 * B * T * H * (I + H) / figures.peak / n  # dw_x, dw_h
         weights = 4 * H * (I + H)
-        seconds += weights * figures.weight["L2" if 4 * weights <= figures.sizes["L2"] else "L3"]
+        seconds += weights * figures.weight["L2" if 4 * weights <= figures.sizes["L2"] else "L3"] / n
         seconds += 3 * figures.meeting(n)
     moved = (
         4.0 * B * T * (I + 2 * H + (2 * I + 15 * H if training else 0))
