@@ -12,6 +12,7 @@
 #include "../kernels/product.inl.h"
 #include "../kernels/weight_gradient.inl.h"
 #include "../kernels/grid.inl.h"
+#include "../kernels/panels.inl.h"
 #include "../kernels/sequence.inl.h"
 #include "../kernels/row_sums.inl.h"
 #include "../cells/cell.inl.h"
