@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,19 @@ def run(p: Problem, module: Any = functional, gradients: bool = True, **more: An
 def truth(p: Problem, **more: Any) -> dict[str, Array]:
     """The twin in float64 on the same values."""
     return run(p.astype(np.float64), reference, **more)
+
+
+def central_difference(a: Array, loss: Callable[[], float], epsilon: float = 1e-5) -> Array:
+    """The gradient of loss() with respect to every number of `a`, which loss reads and which ends as it began."""
+    slopes = np.empty_like(a)
+    for k in np.ndindex(a.shape):
+        value = a[k]
+        a[k] = value + epsilon
+        up = loss()
+        a[k] = value - epsilon
+        slopes[k] = (up - loss()) / (2 * epsilon)
+        a[k] = value
+    return slopes
 
 
 def digest(results: Iterable[dict[str, Array]]) -> str:
