@@ -58,8 +58,9 @@ template <class V, class Cell> struct Backward {
             }
         };
         const auto start = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
-            if (v.a.h_scale) memset(z, 0, static_cast<size_t>(rows * vectors * V::N) * sizeof(T));
-            else direct(p0, rows, block, vectors, z, [](T *q, V sum, int64_t, int64_t, auto) { V::store(q, sum); });
+            if (v.a.h_scale) return StartFrom<V>{nullptr}(p0, rows, block, vectors, z);
+            direct(p0, rows, block, vectors, z, [](T *q, V sum, int64_t, int64_t, auto) { V::store(q, sum); });
+            return Span<const T>{z, vectors * V::N};
         };
         const auto cells = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
             if (v.a.h_scale)
@@ -93,11 +94,13 @@ template <class V, class Cell> struct Backward {
         const bool scaled = v.a.h_scale;
         const auto past = [&](int64_t p, int64_t unit, auto lanes) { return lanes.load(past_gates(v.rank(p)) + unit); };
         const auto start = [&](int64_t p0, int rows, int64_t block, int vectors, T *z) {
+            if (scaled) return StartFrom<V>{nullptr}(p0, rows, block, vectors, z);
             for (int r = 0; r < rows; ++r)
-                for (int j = 0; j < vectors; ++j, z += V::N)
+                for (int j = 0; j < vectors; ++j)
                     with_lanes<V>(v.state_begin + block + j, P, [&](auto lanes) {
-                        V::store(z, scaled ? V::zero() : past(p0 + r, begin + (block + j) * V::N, lanes));
+                        V::store(z + (r * vectors + j) * V::N, past(p0 + r, begin + (block + j) * V::N, lanes));
                     });
+            return Span<const T>{z, vectors * V::N};
         };
         const auto done = [&](int64_t p0, int rows, int64_t block, int vectors, const T *z) {
             for (int r = 0; r < rows; ++r)

@@ -10,8 +10,8 @@ template <class V, class Cell, bool Training> struct Forward {
     explicit Forward(const View &view) : v(view) {}
 
     const View &v;
-    const T *projected = nullptr;  // x w_x + b of steps [chunk_begin, ...): [step][rank][block][G][lanes]; NULL: not projected
-    int64_t chunk_begin = 0;
+    T *projected = nullptr;        // x w_x + b of steps [chunk_begin, ...): [step][own row][block][G][lanes]; NULL: not projected
+    int64_t chunk_begin = 0, chunk_rows = 0;
     bool side_by_side = false;     // this step's inputs were copied to input_row
     Tile<V> t;
 
@@ -51,8 +51,9 @@ template <class V, class Cell, bool Training> struct Forward {
             t.segment[0].panel[q] = v.panels + (j + q * BLOCKS) * v.panel_layout.unit_stride;
             t.segment[1].panel[q] = t.segment[0].panel[q] + I * panel_vectors * V::N;
         }
-        t.init = projected ? projected_at(s, v.rank(p0), j) : v.panels + v.panel_layout.bias + j * G * V::N;
-        t.init_row = projected ? v.stride * v.panel_layout.blocks * G * V::N : 0;
+        t.z_row = panels * panel_vectors * V::N;
+        t.init = projected ? projected_at((s - chunk_begin) * chunk_rows + p0, j) : v.panels + v.panel_layout.bias + j * G * V::N;
+        t.init_row = projected ? projected_row() : 0;
         t.step = 1;
         t.segment[0].count = projected ? 0 : I;
         t.segment[1].count = v.K;
@@ -93,9 +94,8 @@ template <class V, class Cell, bool Training> struct Forward {
         t.init_row = blocks * G * V::N;
     }
 
-    const T *projected_at(int64_t s, int64_t rank, int64_t block) const {
-        return projected + (((s - chunk_begin) * v.B + rank) * v.panel_layout.blocks + block) * G * V::N;
-    }
+    int64_t projected_row() const { return v.panel_layout.blocks * G * V::N; }
+    T *projected_at(int64_t row, int64_t block) const { return projected + row * projected_row() + block * G * V::N; }
 
     void step(int64_t s) {
         const int64_t rows = v.my_rows(s);
@@ -128,30 +128,25 @@ template <class V, class Cell, bool Training> struct Forward {
     // Step s of [begin, end); with `ahead`, the inputs of as many steps as fit are projected when the last ones are used up.
     void advance(int64_t s, int64_t begin, int64_t end, bool ahead) {
         const int64_t chunk = v.scratch_layout.steps_projected;
-        if (ahead && (s - begin) % chunk == 0 && v.my_rows(s) > 0) project(s, smaller(end, s + chunk), v.scratch + v.scratch_layout.projected);
+        if (ahead && (s - begin) % chunk == 0 && v.my_rows(s) > 0) project(s, smaller(end, s + chunk));
         step(s);
     }
 
     // x w_x + b for this worker's rows and units over steps [begin, end): rows of many steps fill the tile.
-    void project(int64_t begin, int64_t end, T *out) {
-        projected = out;
-        chunk_begin = begin;
+    void project(int64_t begin, int64_t end) {
         const int64_t rows = v.my_rows(begin), I = v.I;  // rows that end inside the chunk are projected from valid memory, unused
+        projected = v.scratch + v.scratch_layout.projected + v.rows_before * v.scratch_layout.steps_projected * projected_row();
+        chunk_begin = begin;
+        chunk_rows = rows;
         for (int64_t j = v.block_begin, blocks; j < v.block_end; j += blocks) {
             blocks = v.panel_layout.panel_blocks(j, v.block_end);
-            const int64_t vectors = v.panel_layout.panel_vectors(j, blocks), numbers = vectors * V::N;
-            const auto place = [&](int64_t q) { return begin + q / rows; };
             const auto input = [&](int64_t q) {
-                const int64_t b = v.row(v.rank(q % rows)), s = smaller(place(q), v.length(b) - 1);
+                const int64_t b = v.row(v.rank(q % rows)), s = smaller(begin + q / rows, v.length(b) - 1);
                 return static_cast<const T *>(View::at(v.a.x, b, v.position(b, s)));
             };
-            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, vectors, v.products, input,
-                             StartFrom<V>{v.panels + v.panel_layout.bias + j * G * V::N},
-                             [&](int64_t q, int size, int64_t, int, const T *z) {
-                                 for (int r = 0; r < size; ++r)
-                                     memcpy(const_cast<T *>(projected_at(place(q + r), v.rank((q + r) % rows), j)),
-                                            z + r * numbers, static_cast<size_t>(numbers) * sizeof(T));
-                             });
+            multiply_rows<V>(rows * (end - begin), I, v.panels + j * v.panel_layout.unit_stride, v.panel_layout.panel_vectors(j, blocks),
+                             v.products, input, StartFrom<V>{v.panels + v.panel_layout.bias + j * G * V::N}, NothingDone(), false,
+                             [&](int64_t q, int64_t, int, T *) { return Span<T>{projected_at(q, j), projected_row()}; });
         }
     }
 };

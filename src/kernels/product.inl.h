@@ -11,14 +11,28 @@ constexpr int64_t COLUMN_BLOCK = 512; // columns whose unfinished chains are kep
 
 constexpr int64_t multiply_scratch() { return ROW_BLOCK * (COLUMN_BLOCK + 64); }  // numbers per worker
 
+// [rows][vectors][lanes], rows `row` numbers apart.
+template <class T> struct Span {
+    T *at;
+    int64_t row;
+};
+template <class V> struct InScratch {
+    Span<typename V::T> operator()(int64_t, int64_t, int vectors, typename V::T *free) const { return {free, vectors * V::N}; }
+};
+struct NothingDone {
+    template <class T> void operator()(int64_t, int, int64_t, int, const T *) const {}
+};
+
 // panels: for each group of up to GROUP of the `blocks` vectors: [K][vectors in group][lanes].
 //   row(r) -> const T*                               input row r, K numbers
-//   start(first row, rows, first block, vectors, z)  writes what the chains of a tile start from: z[row][vector][lanes]
+//   start(first row, rows, first block, vectors, z)  -> Span of what the chains of a tile start from; may have written it to z
 //   done(first row, rows, first block, vectors, z)   takes the finished tile
 //   from_end                                         the last panel first
-template <class V, class Row, class Start, class Done>
+//   place(first row, first block, vectors, free)     -> Span where the tile's chains lie, unfinished and finished
+template <class V, class Row, class Start, class Done, class Place = InScratch<V>>
 inline void multiply_rows(int64_t rows, int64_t K, const typename V::T *panels, int64_t blocks, typename V::T *scratch,
-                          Row row, Start start, Done done, bool from_end = false) {
+                          Row row, Start start, Done done, bool from_end = false, Place place = Place()) {
+    using T = typename V::T;
     constexpr int64_t COLUMN_BLOCKS = COLUMN_BLOCK / V::N;
     const int64_t k_block = rows <= rows_per_tile<V>(GROUP) ? larger<int64_t>(K, 1) : K_BLOCK;  // one tile reads no panel twice
     Tile<V> t;
@@ -28,17 +42,17 @@ inline void multiply_rows(int64_t rows, int64_t K, const typename V::T *panels, 
         for (int64_t block0 = 0; block0 < blocks; block0 += COLUMN_BLOCKS)
             for (int64_t k0 = 0; k0 < K || k0 == 0; k0 += k_block) {
                 t.segment[0].count = smaller(k_block, K - k0);
-                typename V::T *z = scratch;
+                T *free = scratch;
                 for_turns(smaller(COLUMN_BLOCKS, blocks - block0), GROUP, from_end, [&](int64_t first, int64_t count) {
                     const int64_t group = block0 + first;
                     const int vectors = static_cast<int>(count);
                     t.segment[0].panel[0] = panels + (group * K + k0 * vectors) * V::N;
-                    t.init_row = vectors * V::N;
                     for_tiles(smaller(ROW_BLOCK, rows - row0), rows_per_tile<V>(vectors), [&](int64_t begin, int size) {
-                        t.z = z;
-                        t.init = z;
-                        z += size * vectors * V::N;
-                        if (k0 == 0) start(row0 + begin, size, group, vectors, t.z);
+                        const Span<T> z = place(row0 + begin, group, vectors, free);
+                        free += size * vectors * V::N;
+                        const Span<const T> init = k0 == 0 ? start(row0 + begin, size, group, vectors, z.at) : Span<const T>{z.at, z.row};
+                        t.z = z.at, t.z_row = z.row;
+                        t.init = init.at, t.init_row = init.row;
                         for (int r = 0; r < size; ++r) t.segment[0].in[r] = row(row0 + begin + r) + k0;
                         run_tile(t, size, vectors);
                         if (k0 + k_block >= K) done(row0 + begin, size, group, vectors, t.z);
@@ -47,13 +61,12 @@ inline void multiply_rows(int64_t rows, int64_t K, const typename V::T *panels, 
             }
 }
 
-// start: every row's chains start from init (blocks*lanes).
+// start: every row's chains start from init (blocks*lanes), or from 0.
 template <class V> struct StartFrom {
-    const typename V::T *init;
-    void operator()(int64_t, int rows, int64_t block, int vectors, typename V::T *z) const {
-        for (int r = 0; r < rows; ++r)
-            for (int j = 0; j < vectors; ++j, z += V::N) V::store(z, init ? V::load(init + (block + j) * V::N) : V::zero());
-    }
+    using T = typename V::T;
+    alignas(64) static constexpr T zeros[GROUP * V::N] = {};
+    const T *init;
+    Span<const T> operator()(int64_t, int, int64_t block, int, T *) const { return {init ? init + block * V::N : zeros, 0}; }
 };
 
 // done: stores column vectors of `width` columns; out(r) -> T*.

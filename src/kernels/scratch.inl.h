@@ -12,7 +12,7 @@ template <class V, class Cell> struct ScratchLayout {
     int64_t inputs;      // (B, I): x of one step, side by side
     int64_t scaled;      // (threads, B, P): h of one step times h_scale; workers that share rows have a copy each
     int64_t between;     // (B, BETWEEN*H): from the first part of a step to the second
-    int64_t projected;   // (steps_projected, B, blocks, G, lanes)
+    int64_t projected;   // workers' shares of (steps_projected, rows, blocks, G, lanes)
     int64_t carry;       // (B, H): what backward hands from step to step beside dG: dc, or dh past the gates
     int64_t h_past;      // (B, H): dh past the gates beside dc
     int64_t sums;        // (B, SUMS*H): sums over the steps of a row

@@ -31,7 +31,7 @@ template <class V, class Cell> struct SequenceView {
     const void *h_start, *c_start;  // (B, H) or NULL (zeros): the state before first_step
     T *scaled;                 // h of one step times h_scale, this worker's copy
     int64_t first, stride;     // this worker's rows: ranks first, first+stride, ..., `owned` at most
-    int64_t owned;
+    int64_t owned, rows_before; // rows of the workers before this one
     int64_t block_begin, block_end;  // this worker's blocks of units
     int64_t state_begin, state_end;  // of h: the same unless the cell projects
     bool split_units;          // workers share the units of a row, with a barrier after each step
@@ -59,6 +59,7 @@ template <class V, class Cell> struct SequenceView {
         first = idle() ? B : dealt ? part : B * part / parts;
         stride = dealt ? parts : 1;
         owned = idle() ? 0 : dealt ? B : B * (part + 1) / parts - first;
+        rows_before = dealt ? part * (B / parts) + smaller(part, B % parts) : first;
         const auto share = [&](int64_t width, int64_t &begin, int64_t &end) {
             const int64_t granule = larger<int64_t>(unit_granule(args), Cell::BLOCKS), blocks = ceil_div(width, V::N);
             const int64_t groups = ceil_div(blocks, granule);

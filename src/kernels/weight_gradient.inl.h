@@ -139,6 +139,7 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
             for (int64_t panel = panel_first; panel < panels; panel += panel_step) {
                 const int64_t n0 = panel * panel_width, columns = smaller(panel_width, g.N - n0);
                 const int vectors = static_cast<int>(ceil_div(columns, V::N));
+                t.z_row = vectors * V::N;
                 const bool sums = g.db && m0 == 0 && (by_panel || worker->index == 0);
                 pack_gradient<V>(g.d + k0 * g.d_stride + n0, g.d_stride, count, columns, d_pack, sums ? g.db + n0 : nullptr, add);
                 // The rows of D that are packed next come into L2 meanwhile: too far apart for the hardware to see them.

@@ -26,9 +26,9 @@ template <class V> LF_INLINE constexpr int rows_per_tile(int vectors) {
 template <class V> struct Tile {
     using T = typename V::T;
     alignas(64) T storage[24 * V::N];
-    T *z = storage;               // out: [row][block][vector][lanes]
-    const T *init;                // the chains start at init[row * init_row + ...] ([block][vector][lanes]); may be z
-    int64_t init_row;
+    T *z = storage;               // out: z[row * z_row + ...] ([block][vector][lanes])
+    const T *init;                // the chains start at init[row * init_row + ...]; may be z
+    int64_t z_row, init_row;
     int64_t step;                 // distance between in[..][k] and in[..][k+1]
     struct Segment {
         int64_t count;                // k steps, may be 0
@@ -70,7 +70,7 @@ template <class V, int MR, int NP, int NV> __attribute__((noinline)) void run_ti
 #pragma GCC unroll 8
     for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 8
-        for (int j = 0; j < NP * NV; ++j) V::store(t.z + (r * NP * NV + j) * V::N, acc[r][j]);
+        for (int j = 0; j < NP * NV; ++j) V::store(t.z + r * t.z_row + j * V::N, acc[r][j]);
 }
 
 // Calls f(integral constant) with the compile-time value of n, 1 <= n <= MAX.
