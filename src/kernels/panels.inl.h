@@ -44,7 +44,8 @@ template <class V, class Cell> struct PanelLayout {
             return out + G * V::N;
         }
         const Part<V> lanes = {V::mask(idle_from)};
-        for (int k = 0; k < tail_vectors; ++k) V::store(out + k * V::N, V::zero());
+        V::store(out + (tail_vectors - 1) * V::N, V::zero());  // the gates fill the others
+#pragma GCC unroll 4
         for (int gate = 0; gate < G; ++gate) lanes.store(out + gate * idle_from, value(gate, lanes));
         return out + tail_vectors * V::N;
     }

@@ -82,6 +82,7 @@ template <class V, class Out> LF_INLINE auto store_rows(int64_t width, Out out) 
 
 // Transposes N rows of N numbers in registers: log2(N) rounds of perfect shuffles.
 template <class V> LF_INLINE void transpose(V (&rows)[V::N]) {
+#pragma GCC unroll 4
     for (int round = 1; round < V::N; round *= 2) {
         V next[V::N];
 #pragma GCC unroll 8
@@ -110,16 +111,19 @@ inline void pack_panels(const typename V::T *w, int64_t K, int64_t N, int64_t st
             for (int64_t j = 0; j < vectors; ++j) {
                 const int64_t n0 = (group + j) * V::N, columns = smaller<int64_t>(V::N, N - n0);
                 if constexpr (Transposed) {
-                    for (int64_t k = k0; k < k1; k += V::N) {
-                        const int64_t depth = smaller<int64_t>(V::N, k1 - k);
-                        V rows[V::N];
-                        with_lanes<V>(0, depth, [&](auto lanes) LF_LAMBDA {
-                            for (int r = 0; r < V::N; ++r)
-                                rows[r] = r < columns ? lanes.load(w + (n0 + r) * stride + k) : V::zero();
+                    const T *from[V::N];  // those beyond the last column are not read
+                    for (int r = 0; r < V::N; ++r) from[r] = w + (n0 + smaller<int64_t>(r, columns - 1)) * stride;
+                    for (int64_t k = k0; k < k1; k += V::N)
+                        with_lanes<V>(k / V::N, k1, [&](auto lanes) LF_LAMBDA {
+                            V rows[V::N];
+#pragma GCC unroll 16
+                            for (int r = 0; r < V::N; ++r) rows[r] = r < columns ? lanes.load(from[r] + k) : V::zero();
+                            transpose(rows);
+                            T *to = out + (k * vectors + j) * V::N;
+#pragma GCC unroll 16
+                            for (int r = 0; r < V::N; ++r, to += vectors * V::N)
+                                if (SAME<decltype(lanes), Whole<V>> || k + r < k1) V::store(to, rows[r]);
                         });
-                        transpose(rows);
-                        for (int64_t r = 0; r < depth; ++r) V::store(out + ((k + r) * vectors + j) * V::N, rows[r]);
-                    }
                 } else {
                     with_lanes<V>(0, columns, [&](auto lanes) {
                         for (int64_t k = k0; k < k1; ++k) V::store(out + (k * vectors + j) * V::N, lanes.load(w + k * stride + n0));
