@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -162,18 +163,20 @@ class Cell(Layer):
             settings |= SETTINGS[name].kernel(getattr(self, name))
         return _core.Weights(self.kind, I, self.units, self.dtype, backward, input_grad, **settings)
 
-    def pack(self, weights: Any, num_threads: int = 0) -> None:
-        bias = self.bias
+    def pack_call(self, weights: Any, num_threads: int = 0) -> Callable[[], None]:
+        """The call that packs the weights where they lie now."""
         more: dict[str, Any] = {WEIGHTS[name].pack: p.array for name, p in self.extras.items()}
-        biases = None if bias is None else bias.array
-        weights.pack(self.kernel.array, self.recurrent_kernel.array, biases, **more, num_threads=num_threads)
+        if num_threads:
+            more["num_threads"] = num_threads
+        biases = None if self.bias is None else self.bias.array
+        return partial(weights.pack, self.kernel.array, self.recurrent_kernel.array, biases, **more)
 
     def packed(self) -> Any:
         """The weights as the kernels read them, for inference: a new object after each change, never one repacked."""
         version = (self.kernel.store or (self.host or self).own_store()).version
         if self._packed[0] != version:
             weights = self.native(self.kernel.shape[0])
-            self.pack(weights)
+            self.pack_call(weights)()
             self._packed = (version, weights)
         return self._packed[1]
 

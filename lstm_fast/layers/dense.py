@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from lstm_fast.layers.base import Layer
 from lstm_fast.layers.symbolic import Shape
 from lstm_fast.training.ops import ActivationOp
 from lstm_fast.training.parameters import Parameter
-from lstm_fast.training.plan import Op, Plan, Value
+from lstm_fast.training.plan import Call, Op, Plan, Value
 
 
 class Dense(Layer):
@@ -138,7 +139,13 @@ class DenseOp(Op):
         self.packed = self.frozen
 
     def backward(self) -> None:
-        y, w, b = self.y, self.w, self.b
-        self.native.backward(
-            self.x.array, w.array, y.array, y.grad, self.dx[0], w.grad, None if b is None else b.grad, self.accumulate
-        )
+        self.backward_calls()[0]()
+
+    def forward_calls(self) -> list[Call]:
+        b = None if self.b is None else self.b.array
+        return [self.forward] if self.frozen else [partial(self.native.forward, self.x.array, self.w.array, b, self.y.array)]
+
+    def backward_calls(self) -> list[Call]:
+        y, w, db = self.y, self.w, None if self.b is None else self.b.grad
+        arrays = (self.x.array, w.array, y.array, y.grad, self.dx[0], w.grad, db)
+        return [partial(self.native.backward, *arrays, self.accumulate)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_fast import _core
-from lstm_fast.layers.run import Run, pair
+from lstm_fast.layers.run import Pair, Run, pair
 from lstm_fast.layers.run_stack import RunStack, joins
 from lstm_fast.training.pair import LEAST_WORK, MOST_WORK, both
 from lstm_fast.training.parameters import Array
@@ -55,6 +55,18 @@ class RecurrentOp(Op):
             self.run.last_output(self.own)
 
     def backward(self) -> None:
+        self.run.backward(*self._gradients(), self.accumulate)
+
+    def forward_calls(self) -> list[Call]:
+        return self.run.forward_calls(self.y) if self.run.plain and self.run.learns else [self.forward]
+
+    def backward_calls(self) -> list[Call]:
+        if not self.run.plain or self.states:  # gradients of states may be sums
+            return [self.backward]
+        return [self.run.backward_call(*self._gradients(), self.accumulate)]
+
+    def _gradients(self) -> tuple[Any, Pair, Any, Pair]:
+        """Those of the output and of the last state; where those of x and of the first state go."""
         dx, outputs = self.dx, self.outputs
         dy = dh = dc = None
         first = outputs[0].grad
@@ -65,7 +77,7 @@ class RecurrentOp(Op):
         if self.states:
             dh, dc = last_gradients(dh, outputs[1:])
         dfirst = pair(dx[1:]) if self.run.initial else (None, None)
-        self.run.backward(dy, (dh, dc), dx[0], dfirst, self.accumulate)
+        return dy, (dh, dc), dx[0], dfirst
 
 
 class BidirectionalOp(Op):

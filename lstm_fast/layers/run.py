@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lstm_fast import _core
 from lstm_fast.training.parameters import Array
-from lstm_fast.training.plan import Plan, Value
+from lstm_fast.training.plan import Call, Plan, Value
 
 if TYPE_CHECKING:
     from lstm_fast.layers.cells import Cell
@@ -92,13 +93,13 @@ class Run:
         if self.h_scale is not None:
             cell.draw(cell.recurrent_dropout, self.h_scale)
         if self.learns:
-            cell.pack(self.weights, self.threads)
+            cell.pack_call(self.weights, self.threads)()
         else:
             self.weights = cell.packed()
         if self.memory is not None:
             for mine, kept in zip(self.start, self.memory(), strict=True):
                 np.copyto(mine, kept)
-        h0, c0 = pair([v.array for v in self.initial]) if self.initial else self.first
+        h0, c0 = self._first()
         holes = self._holes()
         self.ran = self.sequence if holes is None else self._masked_sequence()
         seed = cell.draw_seed() if self.zones else None
@@ -109,11 +110,23 @@ class Run:
             for mine, kept in zip(self.last, self.memory(), strict=True):
                 np.copyto(kept, mine)
 
+    def _first(self) -> Pair:
+        return pair([v.array for v in self.initial]) if self.initial else self.first
+
+    @property
+    def plain(self) -> bool:
+        """Whether both directions are native calls and nothing else."""
+        return not self.zones and all(e is None for e in (self.x_scale, self.h_scale, self.memory, self.x.mask))
+
     @property
     def only_calls(self) -> bool:
         """Whether a forward is one native call from zero states and nothing else, for inference."""
-        extras = (self.x_scale, self.h_scale, self.memory, self.x.mask)
-        return not (self.learns or self.initial or self.zones) and all(e is None for e in extras)
+        return self.plain and not (self.learns or self.initial)
+
+    def forward_calls(self, y: Array | None) -> list[Call]:
+        """`forward` of a plain run that learns, as long as no array moves."""
+        forward = partial(self.sequence.forward, self.x.array, *self._first(), y, self.h, self.c)
+        return [self.cell.pack_call(self.weights, self.threads), forward]
 
     def _holes(self) -> Array | None:
         """Where the mask says that steps do not count; None: it says so nowhere."""
@@ -152,18 +165,20 @@ class Run:
 
     def backward(self, dy: Array | None, dlast: Pair, dx: Array | None, dfirst: Pair, accumulate: bool) -> None:
         """From the gradients of y and of the last state, those of x, of the first state, and of the weights."""
-        cell = self.cell
-        x = self.x.array if self.dropped is None else self.dropped
         holes = self._holes() if self.zero_output and dy is not None else None
         if holes is not None and dy is not None:
             dy = np.where(holes[..., None], 0, dy)
-        h0, c0 = pair([v.array for v in self.initial]) if self.initial else self.first
-        dw_x, dw_h = cell.kernel.grad, cell.recurrent_kernel.grad
-        db = self.db if cell.bias is None else cell.bias.grad
-        more = cell.extra_gradients()
-        self.ran.backward(x, dy, *dlast, dx, dw_x, dw_h, db, *dfirst, h0, c0, accumulate, self.h_scale, **more)
+        self.backward_call(dy, dlast, dx, dfirst, accumulate)()
         if dx is not None and self.x_scale is not None:
             dx *= self.x_scale
+
+    def backward_call(self, dy: Array | None, dlast: Pair, dx: Array | None, dfirst: Pair, accumulate: bool) -> Call:
+        """The native part of `backward`: all of it where the run is plain."""
+        cell, x = self.cell, self.x.array if self.dropped is None else self.dropped
+        db = self.db if cell.bias is None else cell.bias.grad
+        gradients = (dx, cell.kernel.grad, cell.recurrent_kernel.grad, db, *dfirst)
+        more = cell.extra_gradients()
+        return partial(self.ran.backward, x, dy, *dlast, *gradients, *self._first(), accumulate, self.h_scale, **more)
 
 
 def pair(arrays: Sequence[Any]) -> Pair:

@@ -59,6 +59,14 @@ class Op:
     def backward(self) -> None:
         raise NotImplementedError
 
+    def forward_calls(self) -> list[Call]:
+        """`forward` for many runs between which no array of a value or a parameter moves: native calls, where it is no more."""
+        return [self.forward]
+
+    def backward_calls(self) -> list[Call]:
+        """`backward` in the same way."""
+        return [self.backward]
+
 
 class Plan:
     """The operations of one graph for fixed shapes.
@@ -101,6 +109,11 @@ class Plan:
     def backward(self) -> None:
         for call in self.backwards:
             call()
+
+    def bound(self, calls: Sequence[Call]) -> list[Call]:
+        """`calls`, among them those of this plan, for many runs between which no array of a value or a parameter moves."""
+        parts = {op.forward: op.forward_calls for op in self.ops} | {op.backward: op.backward_calls for op in self.ops}
+        return [part for call in calls for part in (parts[call]() if call in parts else [call])]
 
     def prepare_backward(self) -> None:
         """Allocates gradients and orders the backward calls; the outputs that a loss reads must have their `grad`."""

@@ -27,8 +27,8 @@ def sigmoid(x, out):
     elementwise(LF_SIGMOID, x, out)
 
 
-def gather(src, index, out):
-    """out[i] = src[index[i]] along the first axis; C arrays of one dtype; index int64."""
+def gather(src, index, out, int64_t first=0):
+    """out[i] = src[index[first + i]] along the first axis for all rows of out; C arrays of one dtype; index int64."""
     cdef cnp.ndarray s, i, o
     if not (cnp.PyArray_Check(src) and cnp.PyArray_Check(index) and cnp.PyArray_Check(out)):
         raise TypeError("_core.gather: expected three arrays")
@@ -38,14 +38,14 @@ def gather(src, index, out):
             or cnp.PyArray_TYPE(i) != cnp.NPY_INT64 or not (cnp.PyArray_IS_C_CONTIGUOUS(s) and cnp.PyArray_IS_C_CONTIGUOUS(o)
                                                             and cnp.PyArray_IS_C_CONTIGUOUS(i)):
         raise ValueError("_core.gather: expected C arrays of one dtype and dimension count, and an int64 index")
-    if s.dtype.hasobject or not cnp.PyArray_ISWRITEABLE(o):
+    if not (cnp.PyTypeNum_ISNUMBER(cnp.PyArray_TYPE(s)) or cnp.PyArray_TYPE(s) == cnp.NPY_BOOL) or not cnp.PyArray_ISWRITEABLE(o):
         raise ValueError("_core.gather: expected numbers, and out to be writeable")
-    n = cnp.PyArray_SIZE(i)
+    n = cnp.PyArray_DIM(o, 0)
     at = cnp.PyArray_DIM(s, 0)
     row = (cnp.PyArray_NBYTES(s) // at) if at else 0
-    if cnp.PyArray_DIM(o, 0) != n or cnp.PyArray_NBYTES(o) != n * row:
-        raise ValueError(f"_core.gather: expected out of {n} rows of {row} bytes, got shape {out.shape}")
-    cdef const int64_t *p = <const int64_t *>cnp.PyArray_DATA(i)
+    if first < 0 or first > cnp.PyArray_SIZE(i) - n or cnp.PyArray_NBYTES(o) != n * row:
+        raise ValueError(f"_core.gather: expected out of at most {cnp.PyArray_SIZE(i) - first} rows of {row} bytes, got shape {out.shape}")
+    cdef const int64_t *p = <const int64_t *>cnp.PyArray_DATA(i) + first
     for k in range(n):
         if p[k] < 0 or p[k] >= at:
             raise IndexError(f"_core.gather: index {p[k]} is out of range for {at} rows")

@@ -99,6 +99,8 @@ cdef class Sequence:
 
     cdef int use_weights(self, Weights weights) except -1:
         """Other weights of the same kind from now on."""
+        if weights is self.weights:
+            return 0
         cdef lf_weights *old = &self.weights.w
         if weights.w.cell != old.cell or not weights.alike(self.weights) or weights.w.I != old.I or weights.w.H != old.H \
                 or weights.w.P != old.P or weights.w.dtype != old.dtype or (self.a.training and weights.w.backward != old.backward):
