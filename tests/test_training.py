@@ -416,6 +416,19 @@ def test_frozen_layers_stay(rng: np.random.Generator) -> None:
     assert not np.array_equal(model.get_weights()[0], after[0])
 
 
+def test_steps_follow_parameters_that_another_model_takes(rng: np.random.Generator) -> None:
+    """The calls of a step hold addresses: they are bound anew where the weights now lie."""
+    x, y = rng.standard_normal((4, 5, 3)).astype(np.float32), rng.standard_normal((4, 2)).astype(np.float32)
+    shared = LSTM(6, return_sequences=True)
+    models = [Sequential([Input((5, 3)), shared, LSTM(7), Dense(2)]) for _ in range(2)]
+    for model in models:
+        model.compile(optimizer="sgd", loss="mse")
+    for model in models * 3:
+        expected = model.test_on_batch(x, y)
+        assert model.train_on_batch(x, y) == expected
+        assert model.test_on_batch(x, y) < expected
+
+
 def test_parameters_share_one_buffer() -> None:
     model = tutorial()
     model.fit(*rows(), verbose=0)

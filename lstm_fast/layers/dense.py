@@ -142,8 +142,8 @@ class DenseOp(Op):
         self.backward_calls()[0]()
 
     def forward_calls(self) -> list[Call]:
-        b = None if self.b is None else self.b.array
-        return [self.forward] if self.frozen else [partial(self.native.forward, self.x.array, self.w.array, b, self.y.array)]
+        arrays = (self.x.array, self.w.array, None if self.b is None else self.b.array, self.y.array)
+        return [self.forward] if self.frozen else [partial(self.native.forward, *arrays)]
 
     def backward_calls(self) -> list[Call]:
         y, w, db = self.y, self.w, None if self.b is None else self.b.grad

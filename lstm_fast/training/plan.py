@@ -60,7 +60,7 @@ class Op:
         raise NotImplementedError
 
     def forward_calls(self) -> list[Call]:
-        """`forward` for many runs between which no array of a value or a parameter moves: native calls, where it is no more."""
+        """`forward` as long as no array of a value or a parameter moves: the native calls, where it is nothing else."""
         return [self.forward]
 
     def backward_calls(self) -> list[Call]:
@@ -111,7 +111,7 @@ class Plan:
             call()
 
     def bound(self, calls: Sequence[Call]) -> list[Call]:
-        """`calls`, among them those of this plan, for many runs between which no array of a value or a parameter moves."""
+        """`calls`, some of them of this plan, as long as no array of a value or a parameter moves."""
         parts = {op.forward: op.forward_calls for op in self.ops} | {op.backward: op.backward_calls for op in self.ops}
         return [part for call in calls for part in (parts[call]() if call in parts else [call])]
 

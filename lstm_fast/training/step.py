@@ -81,7 +81,7 @@ class LossTerm:
         return value
 
     def bound(self) -> Callable[[], float]:
-        """The same for many runs between which no array moves."""
+        """The same as long as no array moves."""
         if self.rows is not None or self.scale != 1.0:
             return self
         return partial(self.loss.evaluate, self.target, self.prediction.array, self.grad, self.weight, self.samples)
@@ -129,10 +129,13 @@ class Step:
         ]
         self.penalised = [p for p in model.weights if p.trainable and p.regularizer is not None]
         extra = self.penalised or plan.penalties
-        self.loss: Call = self.terms[0] if len(self.terms) == 1 and not extra else self._total
+        self.loss: Callable[[], float] = self.terms[0] if len(self.terms) == 1 and not extra else self._total
         self.backwards: list[Call] = []
         if training:
             self._bind_backward(model)
+        self.optimizer = model.compiled.optimizer if training else None
+        self.calls = (plan.forwards, self.loss, [*self.backwards, *self.metrics])
+        self.calls_of: Any = None  # the store in which they found the parameters
 
     def _bind_backward(self, model: Any) -> None:
         plan = self.plan
@@ -170,14 +173,22 @@ class Step:
         for buffer, a in zip(self.buffers, data.columns(), strict=True):
             np.copyto(buffer, a)
 
+    def _bind(self) -> None:
+        """The native calls of a training step, with their arguments: anew where a model took over the parameters."""
+        plan, only = self.plan, self.terms[0]
+        if self.optimizer is not None and self.calls_of is not self.optimizer.store:
+            loss = only.bound() if self.loss is only else self.loss
+            self.calls = (plan.bound(plan.forwards), loss, plan.bound([*self.backwards, *self.metrics]))
+            self.calls_of = self.optimizer.store
+
     def once(self) -> float:
         """Run on what the buffers hold; the loss."""
-        for call in self.plan.forwards:
+        self._bind()
+        forwards, loss_of, backwards = self.calls
+        for call in forwards:
             call()
-        loss: float = self.loss()
-        for call in self.backwards:
-            call()
-        for call in self.metrics:
+        loss = loss_of()
+        for call in backwards:
             call()
         return loss
 
@@ -185,8 +196,8 @@ class Step:
         """Batches first..last-1 of the rows in `order`; the sum of their losses. Every microsecond counts here."""
         gather, n = _core.gather, self.rows
         copies = list(zip(columns, self.buffers, strict=True))
-        forwards, backwards = self.plan.bound(self.plan.forwards), self.plan.bound([*self.backwards, *self.metrics])
-        loss_of = self.terms[0].bound() if self.loss is self.terms[0] else self.loss
+        self._bind()
+        forwards, loss_of, backwards = self.calls
         total = 0.0
         for at in range(first * n, last * n, n):
             for source, buffer in copies:
