@@ -1,6 +1,6 @@
 """Activation functions of layers, by Keras' names, with their gradients.
 
-The kernels compute linear, relu, tanh and sigmoid themselves; the others are written here in NumPy.
+The kernels compute linear, relu, tanh, sigmoid and softmax themselves; the others are written here in NumPy.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lstm_fast import _core
+
 Array = np.ndarray[Any, Any]
 
 NATIVE = frozenset({"linear", "relu", "tanh", "sigmoid"})
+KERNEL_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+IN_PLACE = frozenset({"softmax"})  # y may be x: the gradient is computed from y
 SELU_SCALE, SELU_ALPHA = 1.05070098735548049342, 1.67326324235437728482
 
 
@@ -24,9 +28,12 @@ class Activation(NamedTuple):
 
 
 def _softmax(x: Array, y: Array) -> None:
-    np.subtract(x, np.maximum.reduce(x, axis=-1, keepdims=True), out=y)
-    np.exp(y, out=y)
-    y /= np.add.reduce(y, axis=-1, keepdims=True)
+    if x.dtype in KERNEL_DTYPES and x.flags.carray and y.flags.carray:
+        _core.softmax(x, y)
+        return
+    a = np.array(x, np.float64 if x.dtype.itemsize > 4 else np.float32, order="C")
+    _core.softmax(a, a)
+    y[...] = a
 
 
 def _softmax_backward(x: Array, y: Array, dy: Array, dx: Array) -> None:

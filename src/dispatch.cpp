@@ -203,6 +203,26 @@ void lf_activation(int kind, int dtype, int64_t n, const void *x, void *y) {
     }, &call);
 }
 
+void lf_softmax(int dtype, int64_t rows, int64_t C, const void *x, void *y) {
+    struct Call {
+        int dtype;
+        int64_t rows, C;
+        const void *x;
+        void *y;
+    } call = {dtype, rows, C, x, y};
+    lf_run_team(1, [](const void *args, const lf_worker *) {
+        const Call &c = *static_cast<const Call *>(args);
+        kernels(c.dtype).softmax(c.rows, c.C, c.x, c.y);
+    }, &call);
+}
+
+void lf_class_gradient(const lf_classes *a) {
+    lf_run_team(1, [](const void *args, const lf_worker *) {
+        const lf_classes &c = *static_cast<const lf_classes *>(args);
+        kernels(c.dtype).class_gradient(c);
+    }, a);
+}
+
 double lf_probe_fma(int dtype, double seconds) {
     double best = 0, keep;
     for (const double end = lf_seconds() + seconds; lf_seconds() < end;) {

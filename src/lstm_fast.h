@@ -172,6 +172,17 @@ typedef struct lf_dense {
     void *scratch;             /* lf_dense_scratch bytes */
 } lf_dense;
 
+/* Cross-entropy of a softmax p with labels: dlogits = (p - one-hot) * weight * scale, chosen = p of the labels. */
+typedef struct lf_classes {
+    int64_t rows, C, weights;
+    int32_t dtype;
+    double scale;
+    const void *p;             /* (rows, C) */
+    const int64_t *label;      /* (rows), in [0, C) */
+    const void *weight;        /* (weights), each of rows / weights rows in turn, or NULL: 1 */
+    void *chosen, *dlogits;    /* (rows); (rows, C) or NULL */
+} lf_classes;
+
 /* One update of n parameters in place. Slots are (n) arrays; which are used depends on the rule. */
 enum { LF_SGD = 0, LF_ADAM, LF_RMSPROP };
 typedef struct lf_update {
@@ -218,6 +229,8 @@ double lf_loss(int kind, int dtype, int64_t rows, int64_t width, const void *y_t
                const void *weight, void *dpred);
 double lf_sum_of_squares(int dtype, int64_t n, const void *x);
 void lf_activation(int kind, int dtype, int64_t n, const void *x, void *y);   /* x may alias y */
+void lf_softmax(int dtype, int64_t rows, int64_t C, const void *x, void *y);  /* likewise; over each of the rows of C > 0 */
+void lf_class_gradient(const lf_classes *a);
 
 double lf_probe_fma(int dtype, double seconds);                 /* GFLOP/s of this core */
 double lf_probe_read(const void *buffer, int64_t bytes, double seconds);   /* GB/s reading the buffer again and again */

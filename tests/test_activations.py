@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import ULP
+from tolerances import ULP, assert_close
 
 from lstm_fast import _core
 
@@ -155,3 +155,46 @@ def test_nan_stays_in_its_lane(dtype: Any, rng: np.random.Generator) -> None:
         assert np.isnan(got[::5]).all()
         keep = np.arange(37) % 5 != 0
         assert np.array_equal(got[keep], want[keep])
+
+
+def true_softmax(x: Array) -> Array:
+    e = np.exp(x.astype(np.longdouble) - x.max(-1, keepdims=True))
+    return np.asarray((e / e.sum(-1, keepdims=True)).astype(np.float64))
+
+
+@pytest.mark.parametrize("C", [1, 2, 7, 16, 33, 100, 1003])
+def test_softmax(C: int, dtype: Any, rng: np.random.Generator) -> None:
+    """A row alone has the same bits; x may be out; nothing is written beyond the end; NaN and Inf stay in their row."""
+    x = (rng.standard_normal((5, 3, C)) * 9).astype(dtype)
+    room = np.full((5 * 3 + 1) * C, 7, dtype)
+    got = room[: x.size].reshape(x.shape)
+    _core.softmax(x, got)
+    assert_close("forward", got, true_softmax(x), f"softmax of {C}")
+    assert (room[x.size :] == 7).all()
+    alone = x[2, 1].copy()
+    _core.softmax(alone, alone)
+    assert np.array_equal(alone, got[2, 1])
+    low, bad = x.copy(), x.copy()
+    low[0, 0, 1:] = -np.inf
+    bad[3, 2, C // 2] = np.nan
+    for given in (low, bad):
+        _core.softmax(given, given)
+    assert np.array_equal(low[0, 0], np.eye(C)[0])
+    assert np.isnan(bad[3, 2]).all()
+    assert np.array_equal(bad[:3], got[:3])
+
+
+def test_class_gradient(dtype: Any, rng: np.random.Generator) -> None:
+    x, labels, weight = (
+        rng.standard_normal((5, 3, 7)).astype(dtype),
+        rng.integers(0, 7, (5, 3)),
+        rng.random(5).astype(dtype),
+    )
+    p, chosen, dlogits = np.empty_like(x), np.empty((5, 3), dtype), np.empty_like(x)
+    _core.softmax(x, p)
+    _core.class_gradient(p, labels, weight, 0.25, chosen, dlogits)
+    assert_close("forward", dlogits, (p - np.eye(7)[labels]) * 0.25 * weight[:, None, None], "dlogits")
+    assert np.array_equal(chosen, np.take_along_axis(p, labels[..., None], -1)[..., 0])
+    labels[4, 2] = 7
+    with pytest.raises(IndexError, match="label 7 is out of range for 7 classes"):
+        _core.class_gradient(p, labels, weight, 0.25, chosen, dlogits)

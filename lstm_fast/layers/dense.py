@@ -89,7 +89,7 @@ class Dense(Layer):
         plan.add(DenseOp(plan, x, y, self.kernel, self.bias, self.activation if native else "linear"))
         if native:
             return [y]
-        z = plan.value(y.shape, mask=x.mask)
+        z = Value(y.array, x.mask) if self.activation in activations.IN_PLACE else plan.value(y.shape, mask=x.mask)
         plan.add(ActivationOp(self.activation, y, z))
         return [z]
 

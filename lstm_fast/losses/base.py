@@ -37,6 +37,17 @@ def match_targets(op: str, name: str, y: Array, prediction: tuple[int | None, ..
     return y
 
 
+def by_row(weight: Array, values: Array) -> Array:
+    """(B) -> (B,1,...) with the axes of `values`."""
+    return weight.reshape(-1, *(1,) * (values.ndim - 1))
+
+
+def weighted_sum(values: Array, weight: Array | None) -> float:
+    """The sum of values (B,...), each times the weight (B) of its row."""
+    weighed = values if weight is None else values * by_row(weight, values)
+    return float(np.add.reduce(weighed, axis=None, dtype=np.float64))
+
+
 Samples = Callable[[Array, Array, Array | None], Array]
 
 
@@ -84,15 +95,17 @@ class Loss:
         samples: `of_softmax`, when y_pred is a softmax and dpred is to be the gradient in front of it.
         """
         values = (samples or self.samples)(y_true, y_pred, dpred)
-        scale = 1.0 if self.reduction == "sum" else 1.0 / max(1, values.size)
-        if weight is None:
-            if dpred is not None and scale != 1.0:
-                dpred *= scale
-            return float(np.add.reduce(values, axis=None, dtype=np.float64)) * scale
-        by_row = weight.reshape(-1, *(1,) * (values.ndim - 1))
+        scale = self.scale(values.size)
         if dpred is not None:
-            dpred *= (by_row * dpred.dtype.type(scale))[..., None]
-        return float(np.add.reduce(values * by_row, axis=None, dtype=np.float64)) * scale
+            if weight is not None:
+                dpred *= (by_row(weight, values) * dpred.dtype.type(scale))[..., None]
+            elif scale != 1.0:
+                dpred *= scale
+        return weighted_sum(values, weight) * scale
+
+    def scale(self, count: int) -> float:
+        """What each of `count` samples counts."""
+        return 1.0 if self.reduction == "sum" else 1.0 / max(1, count)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         predicted = np.asarray(y_pred)

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lstm_fast.losses.base import Loss, match_targets
+from lstm_fast import _core
+from lstm_fast.losses.base import Loss, Samples, match_targets, weighted_sum
 from lstm_fast.training.data import as_array, text_shape
 from lstm_fast.training.parameters import Array, Dtype
 
@@ -185,13 +186,14 @@ class SparseCategoricalCrossentropy(_OfClasses):
             raise ValueError(f"{op}: expected labels in 0..{C - 1} in {name}, got {labels.min()}..{labels.max()}")
         return labels
 
-    def _of_softmax(self, y_true: Array, p: Array, dlogits: Array | None) -> Array:
-        labels = y_true.reshape(-1)
-        at = np.arange(len(labels)), labels
-        if dlogits is not None:
-            np.copyto(dlogits, p)
-            dlogits.reshape(-1, p.shape[-1])[at] -= 1  # C-contiguous, as all gradients: a view
-        return np.asarray(-np.log(_kept(p.reshape(-1, p.shape[-1])[at])).reshape(y_true.shape))
+    def evaluate(
+        self, y_true: Array, y_pred: Array, dpred: Array | None, weight: Array | None, samples: Samples | None = None
+    ) -> float:
+        if samples is None:
+            return super().evaluate(y_true, y_pred, dpred, weight)
+        p, scale = np.empty(y_true.shape, y_pred.dtype), self.scale(y_true.size)
+        _core.class_gradient(y_pred, y_true, weight, scale, p, dpred)  # of the softmax
+        return weighted_sum(-np.log(_kept(p)), weight) * scale
 
     def samples(self, y_true: Array, y_pred: Array, dpred: Array | None) -> Array:
         C = y_pred.shape[-1]

@@ -12,9 +12,7 @@ from lstm_fast.training.plan import Op, Plan, Value
 
 
 class ActivationOp(Op):
-    """y = activation(x); with `passes` the gradient of y is that of x already."""
-
-    passes = False
+    """y = activation(x)."""
 
     def __init__(self, name: str, x: Value, y: Value) -> None:
         super().__init__([x], [y])
@@ -25,9 +23,6 @@ class ActivationOp(Op):
 
     def backward(self) -> None:
         (x,), (y,) = self.inputs, self.outputs
-        if self.passes:
-            np.copyto(self.dx[0], y.grad)
-            return
         self.function.backward(x.array, y.array, y.grad, self.dx[0])
 
 
@@ -78,7 +73,9 @@ class ActivityOp(Op):
 
 
 class ReshapeOp(Op):
-    """y is x under another shape: no numbers move forward."""
+    """y is x under another shape: no numbers move."""
+
+    passes = True
 
     def __init__(self, x: Value, shape: Sequence[int], mask: Value | None = None) -> None:
         self.shape = tuple(shape)
@@ -86,10 +83,6 @@ class ReshapeOp(Op):
 
     def forward(self) -> None:
         self.outputs[0].array = self.inputs[0].array.reshape(self.shape)
-
-    def backward(self) -> None:
-        dx, dy = self.dx[0], self.outputs[0].grad
-        np.copyto(dx, dy.reshape(dx.shape))
 
 
 class TransposeOp(Op):

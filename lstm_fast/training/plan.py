@@ -44,6 +44,7 @@ class Op:
     accumulate = False
     needs_grad = False
     penalises = False  # part of the loss comes from here: backward runs though nobody used the outputs
+    passes = False  # the gradient of the input is that of the output, in the same memory: there is no backward
     dx: list[Any]
 
     def __init__(self, inputs: Sequence[Value], outputs: Sequence[Value], parameters: Sequence[Parameter] = ()) -> None:
@@ -128,11 +129,12 @@ class Plan:
                 if not v.needs_grad:
                     op.dx.append(None)
                     continue
-                target = _core.empty(v.shape, self.dtype)
+                target = op.outputs[0].grad.reshape(v.shape) if op.passes else _core.empty(v.shape, self.dtype)
                 if v.grad is None:
                     v.grad = target
                 else:  # another consumer comes first: its part is there already
                     sums.append(partial(np.add, v.grad, target, v.grad))
                 op.dx.append(target)
-            self.backwards.append(op.backward)
+            if not op.passes:
+                self.backwards.append(op.backward)
             self.backwards.extend(sums)

@@ -83,6 +83,15 @@ cdef extern from "lstm_fast.h" nogil:
         void *dw
         void *db
         void *scratch
+    ctypedef struct lf_classes:
+        int64_t rows, C, weights
+        int32_t dtype
+        double scale
+        const void *p
+        const int64_t *label
+        const void *weight
+        void *chosen
+        void *dlogits
     ctypedef struct lf_update:
         int32_t rule, dtype, nesterov
         int64_t n, step
@@ -115,6 +124,8 @@ cdef extern from "lstm_fast.h" nogil:
     double lf_loss(int, int, int64_t, int64_t, const void *, const void *, const void *, void *)
     double lf_sum_of_squares(int, int64_t, const void *)
     void lf_activation(int, int, int64_t, const void *, void *)
+    void lf_softmax(int, int64_t, int64_t, const void *, void *)
+    void lf_class_gradient(const lf_classes *)
     double lf_probe_fma(int, double)
     double lf_probe_read(const void *, int64_t, double)
     double lf_probe_team(int, int64_t, double)

@@ -27,6 +27,18 @@ def sigmoid(x, out):
     elementwise(LF_SIGMOID, x, out)
 
 
+def softmax(x, out):
+    """out = exp(x) / sum of exp(x) over the last axis (...,C), C > 0; C arrays of one dtype; x may be out."""
+    cdef int dtype = dtype_of(x), ndim = cnp.PyArray_NDIM(x)
+    cdef int64_t n = cnp.PyArray_SIZE(x), C = cnp.PyArray_DIM(x, ndim - 1) if ndim else 0
+    cdef void *source = flat(x, dtype, n, False, "x")
+    cdef void *target = flat(out, dtype, n, True, "out")
+    if out is None or C < 1:
+        reject("x and out", x if C < 1 else out, "arrays with a last axis of one or more numbers")
+    with nogil:
+        lf_softmax(dtype, n // C, C, source, target)
+
+
 def gather(src, index, out, int64_t first=0):
     """out[i] = src[index[first + i]] along the first axis for all rows of out; C arrays of one dtype; index int64."""
     cdef cnp.ndarray s, i, o

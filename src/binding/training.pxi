@@ -63,6 +63,31 @@ def mae(y_true, y_pred, dpred, weight):
     return loss(LF_MAE, y_true, y_pred, dpred, weight)
 
 
+def class_gradient(p, labels, weight, double scale, chosen, dlogits):
+    """Cross-entropy of a softmax p (...,C) with labels (...): chosen (...) = p[label], dlogits = (p - one-hot) * weight * scale.
+
+    weight (B) of each position of the first axis, or None: 1; dlogits (...,C) or None.
+    """
+    cdef lf_classes a
+    cdef int ndim
+    cdef int64_t r, n
+    a.dtype, a.scale = dtype_of(p), scale
+    ndim, n = cnp.PyArray_NDIM(p), cnp.PyArray_SIZE(p)
+    a.C = cnp.PyArray_DIM(p, ndim - 1) if ndim > 1 else 0
+    a.rows, a.weights = n // a.C if a.C else 0, cnp.PyArray_DIM(p, 0) if ndim else 0
+    if a.C < 1 or not cnp.PyArray_Check(labels) or cnp.PyArray_TYPE(labels) != cnp.NPY_INT64 or cnp.PyArray_SIZE(labels) != a.rows \
+            or not cnp.PyArray_IS_C_CONTIGUOUS(labels) or chosen is None:
+        raise ValueError("_core.class_gradient: expected p (...,C), as many int64 labels as rows, in C order, and room for what they choose")
+    a.label = <const int64_t *>cnp.PyArray_DATA(labels)
+    for r in range(a.rows):
+        if a.label[r] < 0 or a.label[r] >= a.C:
+            raise IndexError(f"_core.class_gradient: label {a.label[r]} is out of range for {a.C} classes")
+    a.p, a.weight = flat(p, a.dtype, n, False, "p"), flat(weight, a.dtype, a.weights, False, "weight")
+    a.chosen, a.dlogits = flat(chosen, a.dtype, a.rows, True, "chosen"), flat(dlogits, a.dtype, n, True, "dlogits")
+    with nogil:
+        lf_class_gradient(&a)
+
+
 def norm2(g):
     """Sum of squares, in float64 and a fixed order."""
     cdef int dtype = dtype_of(g)

@@ -31,6 +31,7 @@
 #include "../kernels/whole_rows.inl.h"
 #include "../kernels/dense.inl.h"
 #include "../kernels/elementwise.inl.h"
+#include "../kernels/softmax.inl.h"
 
 namespace {
 
@@ -51,6 +52,8 @@ template <class V> constexpr lf_kernels kernels_of() {
             dense_backward<V>,
             apply_update<V>,
             activation<V>,
+            softmax<V>,
+            class_gradient<V>,
             probe_fma<V>,
             probe_read<V>};
 }

@@ -5,6 +5,13 @@ namespace {
 
 constexpr int PARTIAL_SUMS = 32;  // number k of a row goes to partial sum k % PARTIAL_SUMS; the partial sums are added pairwise
 
+// All lanes of v joined in every lane: pairwise, the first half with the second.
+template <class V, class Join> LF_INLINE V across(V v, Join join) {
+#pragma GCC unroll 4
+    for (int width = 1; width < V::N; width *= 2) v = join(V::zip_low(v, v), V::zip_high(v, v));
+    return v;
+}
+
 // term(k, lanes, sum): adds the terms of numbers k.. of the row, n in all, to V sum[M]; zeros for idle lanes.
 template <class V, int M, class Term> LF_INLINE void row_sums(int64_t n, V (&total)[M], Term term) {
     constexpr int PARTS = PARTIAL_SUMS / V::N;
@@ -19,11 +26,9 @@ template <class V, int M, class Term> LF_INLINE void row_sums(int64_t n, V (&tot
     for (int p = 0; p < PARTS && k < n; ++p, k += V::N)
         with_lanes<V>(0, n - k, [&](auto lanes) LF_LAMBDA { term(k, lanes, sum[p]); });
     for (int m = 0; m < M; ++m) {
-        alignas(64) typename V::T lane[PARTIAL_SUMS];
-        for (int p = 0; p < PARTS; ++p) V::store(lane + p * V::N, sum[p][m]);
-        for (int width = PARTIAL_SUMS / 2; width; width /= 2)
-            for (int j = 0; j < width; ++j) lane[j] += lane[j + width];
-        total[m] = V::set1(lane[0]);
+        for (int width = PARTS / 2; width; width /= 2)
+            for (int p = 0; p < width; ++p) sum[p][m] = sum[p][m] + sum[p + width][m];
+        total[m] = across(sum[0][m], [](V a, V b) LF_LAMBDA { return a + b; });
     }
 }
 

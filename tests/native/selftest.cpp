@@ -403,6 +403,20 @@ template <class T> uint64_t run_loss(int kind, const char *name) {
     return hash.value();
 }
 
+template <class T> uint64_t run_softmax(int64_t C, const char *name) {
+    const int64_t rows = 13;
+    Random random(static_cast<uint64_t>(C));
+    const Array<T> x(rows * C, random, 9.0), y(rows * C), weight(rows, random, 1.0), chosen(rows), dlogits(rows * C);
+    int64_t label[rows];
+    for (int64_t r = 0; r < rows; ++r) label[r] = 7 * r % C;
+    lf_softmax(dtype_of<T>(), rows, C, x.get(), y.get());
+    const lf_classes a = {rows, C, rows, dtype_of<T>(), 0.25, y.get(), label, weight.get(), chosen.get(), dlogits.get()};
+    lf_class_gradient(&a);
+    Hash hash(name);
+    hash.add(y, "y is NaN"), hash.add(chosen, "chosen is NaN"), hash.add(dlogits, "dlogits is NaN");
+    return hash.value();
+}
+
 // Prints the hash of run(threads, name), which one and two workers must agree on.
 template <class Run> void report(const char *name, Run run) {
     const uint64_t one = run(1), two = run(2);
@@ -445,6 +459,10 @@ template <class T> void run_all(const char *type) {
     for (int kind : {LF_RELU, LF_TANH, LF_SIGMOID}) {
         std::snprintf(name, sizeof name, "activation %s %d", type, kind);
         report(name, [&](int) { return run_activation<T>(kind, name); });
+    }
+    for (int64_t C : {1, 9, 70, 600}) {
+        std::snprintf(name, sizeof name, "softmax %s C%d", type, static_cast<int>(C));
+        report(name, [&](int) { return run_softmax<T>(C, name); });
     }
     for (int kind : {LF_MSE, LF_MAE}) {
         std::snprintf(name, sizeof name, "loss %s %d", type, kind);
