@@ -98,6 +98,11 @@ lf_status run_sequence(const lf_sequence *a, lf_work work, double passes) {
     return lf_run_team(threads, work, &call, a->interrupted) ? LF_OK : LF_INTERRUPTED;
 }
 
+// Runs call() on the caller, subnormals flushed.
+template <class Call> void alone(const Call &call) {
+    lf_run_team(1, [](const void *args, const lf_worker *) { (*static_cast<const Call *>(args))(); }, &call);
+}
+
 volatile double probe_result;  // keeps the probes' work alive
 
 }  // namespace
@@ -184,43 +189,23 @@ void lf_dense_backward(const lf_dense *a) {
 }
 
 void lf_apply_update(const lf_update *u) {
-    lf_run_team(1, [](const void *args, const lf_worker *) {
-        const lf_update &update = *static_cast<const lf_update *>(args);
-        kernels(update.dtype).update(update);
-    }, u);
+    alone([&] { kernels(u->dtype).update(*u); });
 }
 
 void lf_activation(int kind, int dtype, int64_t n, const void *x, void *y) {
-    struct Call {
-        int kind, dtype;
-        int64_t n;
-        const void *x;
-        void *y;
-    } call = {kind, dtype, n, x, y};
-    lf_run_team(1, [](const void *args, const lf_worker *) {
-        const Call &c = *static_cast<const Call *>(args);
-        kernels(c.dtype).activation(c.kind, c.n, c.x, c.y);
-    }, &call);
+    alone([&] { kernels(dtype).activation(kind, n, x, y); });
 }
 
 void lf_softmax(int dtype, int64_t rows, int64_t C, const void *x, void *y) {
-    struct Call {
-        int dtype;
-        int64_t rows, C;
-        const void *x;
-        void *y;
-    } call = {dtype, rows, C, x, y};
-    lf_run_team(1, [](const void *args, const lf_worker *) {
-        const Call &c = *static_cast<const Call *>(args);
-        kernels(c.dtype).softmax(c.rows, c.C, c.x, c.y);
-    }, &call);
+    alone([&] { kernels(dtype).softmax(rows, C, x, y); });
+}
+
+void lf_add_rows(int dtype, int64_t n, int64_t width, const int64_t *index, const void *source, void *out) {
+    alone([&] { kernels(dtype).add_rows(n, width, index, source, out); });
 }
 
 void lf_class_gradient(const lf_classes *a) {
-    lf_run_team(1, [](const void *args, const lf_worker *) {
-        const lf_classes &c = *static_cast<const lf_classes *>(args);
-        kernels(c.dtype).class_gradient(c);
-    }, a);
+    alone([&] { kernels(a->dtype).class_gradient(*a); });
 }
 
 double lf_probe_fma(int dtype, double seconds) {

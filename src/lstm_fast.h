@@ -231,6 +231,7 @@ double lf_sum_of_squares(int dtype, int64_t n, const void *x);
 void lf_activation(int kind, int dtype, int64_t n, const void *x, void *y);   /* x may alias y */
 void lf_softmax(int dtype, int64_t rows, int64_t C, const void *x, void *y);  /* likewise; over each of the rows of C > 0 */
 void lf_class_gradient(const lf_classes *a);
+void lf_add_rows(int dtype, int64_t n, int64_t width, const int64_t *index, const void *source, void *out);   /* out[index[k]] += source[k] */
 
 double lf_probe_fma(int dtype, double seconds);                 /* GFLOP/s of this core */
 double lf_probe_read(const void *buffer, int64_t bytes, double seconds);   /* GB/s reading the buffer again and again */

@@ -71,6 +71,7 @@ class AttentionOp(Op):
         q, k = inputs[0].shape, inputs[2].shape
         self.heads = len(q) == 4
         self.masking, self.scale, self.dropout = masking, scale, dropout
+        self.unscaled = not isinstance(scale, Parameter) and scale == 1.0
         lead = (q[0], q[2]) if self.heads else (q[0],)
         self.P = np.empty((*lead, q[1], k[1]), outputs[0].array.dtype)
         self.D = np.empty_like(self.P) if dropout else self.P
@@ -86,17 +87,18 @@ class AttentionOp(Op):
 
     def scores(self, q: Array, k: Array, out: Array) -> None:
         np.matmul(q, k.swapaxes(-1, -2), out=out)
-        out *= self.factor()
+        if not self.unscaled:
+            out *= self.factor()
 
     def scores_gradient(self, q: Array, k: Array, dS: Array, dq: Array | None, dk: Array | None) -> None:
-        through = np.matmul(dS, k)
         if isinstance(self.scale, Parameter):
-            self.give(self.scale, (through * q).sum(dtype=np.float64))
+            self.give(self.scale, (np.matmul(dS, k) * q).sum(dtype=np.float64))
+        if not self.unscaled:
+            dS *= self.factor()
         if dq is not None:
-            np.multiply(through, self.factor(), out=dq)
+            np.matmul(dS, k, out=dq)
         if dk is not None:
             np.matmul(dS.swapaxes(-1, -2), q, out=dk)
-            dk *= self.factor()
 
     def give(self, p: Parameter, gradient: Any) -> None:
         if self.accumulate:

@@ -126,6 +126,7 @@ cdef extern from "lstm_fast.h" nogil:
     void lf_activation(int, int, int64_t, const void *, void *)
     void lf_softmax(int, int64_t, int64_t, const void *, void *)
     void lf_class_gradient(const lf_classes *)
+    void lf_add_rows(int, int64_t, int64_t, const int64_t *, const void *, void *)
     double lf_probe_fma(int, double)
     double lf_probe_read(const void *, int64_t, double)
     double lf_probe_team(int, int64_t, double)

@@ -1,10 +1,5 @@
 # Activations of arrays; rows taken and added by index. Part of _core.pyx.
 
-ctypedef fused number:
-    float
-    double
-
-
 cdef int elementwise(int kind, object x, object out) except -1:
     cdef int dtype = dtype_of(x)
     cdef int64_t n = cnp.PyArray_SIZE(x)
@@ -82,16 +77,4 @@ def scatter_add(src, index, out):
         if p[k] < 0 or p[k] >= at:
             raise IndexError(f"_core.scatter_add: index {p[k]} is out of range for {at} rows")
     with nogil:
-        if dtype == LF_FLOAT64:
-            add_rows(<double *>source, p, n, row, <double *>cnp.PyArray_DATA(o))
-        else:
-            add_rows(<float *>source, p, n, row, <float *>cnp.PyArray_DATA(o))
-
-
-cdef void add_rows(number *source, const int64_t *index, int64_t n, int64_t row, number *out) noexcept nogil:
-    cdef int64_t k, j
-    cdef number *target
-    for k in range(n):
-        target = out + index[k] * row
-        for j in range(row):
-            target[j] += source[k * row + j]
+        lf_add_rows(dtype, n, row, p, source, cnp.PyArray_DATA(o))

@@ -52,6 +52,7 @@ template <class V> constexpr lf_kernels kernels_of() {
             dense_backward<V>,
             apply_update<V>,
             activation<V>,
+            add_rows<V>,
             softmax<V>,
             class_gradient<V>,
             probe_fma<V>,

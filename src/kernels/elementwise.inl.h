@@ -76,6 +76,16 @@ template <class V> void activation(int kind, int64_t n, const void *x, void *y) 
     for_vectors<V>(0, n, [&](int64_t k, auto lanes) { lanes.store(out + k, activate(kind, lanes.load(in + k))); });
 }
 
+// out[index[k]] += source[k] for n rows of `width` numbers, in order.
+template <class V> void add_rows(int64_t n, int64_t width, const int64_t *index, const void *source, void *out) {
+    using T = typename V::T;
+    const T *from = static_cast<const T *>(source);
+    for (int64_t k = 0; k < n; ++k, from += width) {
+        T *const to = static_cast<T *>(out) + index[k] * width;
+        for_vectors<V>(0, width, [&](int64_t j, auto lanes) LF_LAMBDA { lanes.store(to + j, lanes.load(to + j) + lanes.load(from + j)); });
+    }
+}
+
 // `rounds` times 12 independent fma chains of 64 steps; returns the flops done, leaves a number that keeps them alive.
 template <class V> double probe_fma(int64_t rounds, double *keep) {
     constexpr int CHAINS = 12;
