@@ -35,7 +35,8 @@ template <class V, class Cell> struct PanelLayout {
     int panel_vectors(int64_t j, int64_t blocks_of_panel) const {
         return j >= whole ? tail_vectors : static_cast<int>(blocks_of_panel) * G;
     }
-    // Writes the gates of block j as its panel holds them; returns the end. value(gate, lanes) -> V, zero in idle lanes.
+    // Writes the gates of block j as its panel holds them, and up to a vector of zeros behind; returns the end. value(gate, lanes) -> V,
+    // zero in idle lanes.
     template <class Value> typename V::T *pack_gates(int64_t j, typename V::T *out, Value value) const {
         if (j < whole || tail_vectors == G) {
             with_lanes<V>(j - whole, idle_from, [&](auto lanes) {
@@ -46,7 +47,7 @@ template <class V, class Cell> struct PanelLayout {
         const Part<V> lanes = {V::mask(idle_from)};
         V::store(out + (tail_vectors - 1) * V::N, V::zero());  // the gates fill the others
 #pragma GCC unroll 4
-        for (int gate = 0; gate < G; ++gate) lanes.store(out + gate * idle_from, value(gate, lanes));
+        for (int gate = 0; gate < G; ++gate) V::store(out + gate * idle_from, value(gate, lanes));  // zeros behind it give way to the next
         return out + tail_vectors * V::N;
     }
     // Blocks in the panel that starts at block j, up to `end`: a block with idle lanes has a panel of its own.
