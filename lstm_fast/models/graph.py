@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from lstm_fast.layers.base import REGISTRY, Layer
 from lstm_fast.layers.input import InputLayer
@@ -88,7 +87,7 @@ class Graph:
             shapes = node.layer.call_shapes([known[id(t)] for t in node.data_inputs], node.arguments)
             for t, shape in zip(node.outputs, shapes, strict=True):
                 known[id(t)] = shape
-                numbers += int(np.prod([n or 1 for n in shape]))
+                numbers += math.prod(n or 1 for n in shape)
         return [known[id(t)] for t in self.outputs], numbers
 
     def get_config(self) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class Trainer(Prepared):
         try:
             totals.add(step, step.once(), data.n)
         finally:
-            self.flatten().changed()
+            self.optimizer.store.changed()
         return self._answer(totals, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:

@@ -46,7 +46,8 @@ class Run:
         self.warned = False
 
     def weights_changed(self) -> None:
-        self.model.flatten().changed()
+        if self.model.optimizer.store is not None:  # None: a stream without a batch
+            self.model.optimizer.store.changed()
 
     def watch(self, step: Step, data: Data, epoch: int, at: int = 0) -> None:
         """Warns once when the loss stopped being a number; `at`: steps of this epoch before this run of `step`."""
