@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from problems import assert_same_bits, make, run
+from test_cell_options import compare, problem
 from test_rows import draw
 from tolerances import assert_close
 
@@ -60,6 +61,29 @@ def test_same_bits_of_a_projection(dtype: Any) -> None:
         want = run(p)
         for k in (1, 4, 9):
             assert_same_bits(run(p, checkpoint_every=k, num_threads=k), want, f"{shape} every {k}")
+
+
+LONG_TAPES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
+    ("lstm", {}, ("reset", "recurrent_dropout")),
+    ("lstm", {"zoneout": (0.4, 0.2), "peephole": True, "return_c": True}, ("lengths",)),
+    ("lstm", {"projection": 33}, ("recurrent_dropout",)),
+    ("lstm", {"layer_norm": True, "layer_norm_epsilon": 0.1}, ()),
+    ("gru", {}, ("mask", "lengths", "reverse")),
+    ("gru", {"reset_after": False}, ("lengths", "dropout")),
+    ("rnn", {}, ("recurrent_dropout",)),
+]
+
+
+@pytest.mark.parametrize("cell, options, names", LONG_TAPES, ids=str)
+def test_products_of_a_long_tape(cell: str, options: dict[str, Any], names: tuple[str, ...], dtype: Any) -> None:
+    """More rows than backward multiplies at once: the twin's gradients, and the bits of any other division."""
+    p = problem(cell, options, 64, 230, 3, 50, dtype)  # steps begin where blocks of rows do; dG in pieces of 2 MB
+    p.options |= draw(p, 5, *names)
+    want = run(p)
+    if np.dtype(dtype) == np.float64:  # float32 has its own roundings of 230 steps
+        compare(p, cell)
+    assert_same_bits(run(p, num_threads=2, checkpoint_every=90), want, "2 threads, checkpoint_every=90")
+    assert_same_bits(run(p, num_threads=3), want, "3 threads")
 
 
 def test_memory_falls() -> None:

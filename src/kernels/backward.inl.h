@@ -200,7 +200,7 @@ template <class V, class Cell> struct Segments {
             if (lf_stops(w, done)) break;
         }
         polled += end - begin;
-        if (v.a.h_scale)
+        if (v.a.h_scale && begin == v.first_step)
             for (int64_t p = 0; p < v.my_rows(begin); ++p) {
                 const int64_t rank = v.rank(p), b = v.row(rank);
                 v.scale(rank, b, v.row_or_zeros(v.h_start, b, v.P));
@@ -212,7 +212,8 @@ template <class V, class Cell> struct Segments {
             if (begin == 0) Cell::template finish<V>(v, w);
         const int64_t from = v.tape_row(begin), rows = v.tape_row(end) - from;
         if (v.a.dx.data) input_gradient<V, Cell>(v, from + rows * w->index / w->count, from + rows * (w->index + 1) / w->count);
-        const int64_t first = ceil_div(from, SUM_BLOCK) * SUM_BLOCK;
+        // The h that a step met is there once the step before it has passed backward, or where the tape begins.
+        const int64_t first = ceil_div(v.tape_row(begin > v.first_step ? begin + 1 : begin), SUM_BLOCK) * SUM_BLOCK;
         if (begin == 0 || first < open_rows) {
             parameter_gradients<V, Cell>(v, first, open_rows, add, polled, w);
             polled += open_rows - first;
@@ -224,6 +225,15 @@ template <class V, class Cell> struct Segments {
     }
 };
 
+// Steps whose dG is still in L2 when the products over tape rows read it; all of them where four blocks of rows would not fit.
+template <class View> inline int64_t steps_per_segment(const View &v) {
+    constexpr int64_t NEAR = (1 << 21) / sizeof(typename View::T);
+    const int64_t rows = NEAR / v.tape_width();
+    return v.a.checkpoint_every && v.a.checkpoint_every < v.steps ? v.a.checkpoint_every
+           : rows >= 4 * SUM_BLOCK && v.B > 0                     ? larger<int64_t>(1, rows / v.B)
+                                                                  : larger<int64_t>(1, v.steps);
+}
+
 template <class V, class Cell> void sequence_backward(const void *args, const lf_worker *w) {
     using View = SequenceView<V, Cell>;
     const lf_sequence_call &call = *static_cast<const lf_sequence_call *>(args);
@@ -233,10 +243,10 @@ template <class V, class Cell> void sequence_backward(const void *args, const lf
     if (w->index == 0) v.clear_zeros();
     lf_barrier_wait(w);
     const bool again = a.checkpoint_every && a.checkpoint_every < a.T;
-    const int64_t length = again ? a.checkpoint_every : v.steps;
+    const int64_t length = steps_per_segment(v);
     const int64_t rows = v.tape_row(v.steps);
     Segments<V, Cell> segments{v, call, w, rows, 0, a.accumulate != 0, smaller(rows, lf_segment_rows(a))};
-    for (int64_t begin = again ? (v.steps - 1) / length * length : 0; begin >= 0; begin -= length > 0 ? length : 1)
+    for (int64_t begin = larger<int64_t>(0, v.steps - 1) / length * length; begin >= 0; begin -= length)
         if (!segments.run(begin, smaller(v.steps, begin + length), again)) return;
     if (a.dx.data)
         for (int64_t b = w->index; b < v.B; b += w->count)

@@ -37,10 +37,10 @@ template <class V, class Cell> struct PanelLayout {
     }
     // Writes the gates of block j as its panel holds them, and up to a vector of zeros behind; returns the end. value(gate, lanes) -> V,
     // zero in idle lanes.
-    template <class Value> typename V::T *pack_gates(int64_t j, typename V::T *out, Value value) const {
+    template <class Value> typename V::T *pack_gates(int64_t j, typename V::T *out, Put<V> put, Value value) const {
         if (j < whole || tail_vectors == G) {
             with_lanes<V>(j - whole, idle_from, [&](auto lanes) {
-                for (int gate = 0; gate < G; ++gate) V::store(out + gate * V::N, value(gate, lanes));
+                for (int gate = 0; gate < G; ++gate) put(out + gate * V::N, value(gate, lanes));
             });
             return out + G * V::N;
         }
@@ -65,7 +65,8 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
     T *const panels = static_cast<T *>(w.panels);
     const T *const w_x = static_cast<const T *>(w.w_x), *const w_h = static_cast<const T *>(Cell::recurrent(w));
     const T *const b = static_cast<const T *>(w.b);
-    constexpr int64_t CHUNK = 32;  // weight rows read per pass over the blocks: bounds the pages in flight
+    const Put<V> put = {layout.total * static_cast<int64_t>(sizeof(T)) >= KEPT_BYTES && Put<V>::fits(panels)};
+    constexpr int64_t CHUNK = 4;  // weight rows per pass over the blocks: read front to back
     for (int64_t k0 = 0; k0 < I + K; k0 += CHUNK) {
         for (int64_t j = 0, panel = 0, blocks; j < layout.blocks; j += blocks, ++panel) {
             blocks = layout.panel_blocks(j, layout.blocks);
@@ -74,13 +75,13 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
             for (int64_t k = k0; k < smaller(I + K, k0 + CHUNK); ++k) {
                 const T *row = (k < I ? w_x + k * row_stride : w_h + (k - I) * row_stride) + Cell::FIRST * H + j * V::N;
                 for (int64_t q = 0; q < blocks; ++q, row += V::N)
-                    out = layout.pack_gates(j, out, [&](int gate, auto lanes) { return lanes.load(row + gate * H); });
+                    out = layout.pack_gates(j, out, put, [&](int gate, auto lanes) { return lanes.load(row + gate * H); });
             }
         }
     }
     for (int64_t j = worker->index; j < layout.blocks; j += worker->count) {
         const auto bias = [&](int gate, auto lanes) { return b ? Cell::template bias<V>(b, gate, H, j * V::N, lanes) : V::zero(); };
-        layout.pack_gates(j, panels + layout.bias + j * G * V::N, bias);
+        layout.pack_gates(j, panels + layout.bias + j * G * V::N, put, bias);
         if constexpr (Cell::APART)
             with_lanes<V>(j, H, [&](auto lanes) { V::store(panels + layout.bias_apart + j * V::N, bias(G, lanes)); });
     }
@@ -92,12 +93,14 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
                     V::store(panels + layout.extra + (j * Cell::EXTRA + k) * V::N, w.peepholes ? lanes.load(peephole + k * H + j * V::N) : V::zero());
             });
     }
-    if (w.backward & 1) pack_panels<V, true>(w_h + Cell::FIRST * H, G * H, K, row_stride, panels + layout.back_h, worker);
-    if (!(w.backward & 2) || Cell::SECOND) return;
-    // dG begins with the last gate where h's part of it stands apart, behind the others.
-    constexpr int first = Cell::APART ? G - 1 : 0;
-    pack_panels<V, true>(w_x + first * H, (Cell::ALL - first) * H, I, row_stride, panels + layout.back_x, worker, 0, first * H);
-    if (first) pack_panels<V, true>(w_x, first * H, I, row_stride, panels + layout.back_x, worker, (G - first) * H, 0);
+    if (w.backward & 1) pack_panels<V, true>(w_h + Cell::FIRST * H, G * H, K, row_stride, panels + layout.back_h, worker, 0, 0, put);
+    if ((w.backward & 2) && !Cell::SECOND) {
+        // dG begins with the last gate where h's part of it stands apart, behind the others.
+        constexpr int first = Cell::APART ? G - 1 : 0;
+        pack_panels<V, true>(w_x + first * H, (Cell::ALL - first) * H, I, row_stride, panels + layout.back_x, worker, 0, first * H, put);
+        if (first) pack_panels<V, true>(w_x, first * H, I, row_stride, panels + layout.back_x, worker, (G - first) * H, 0, put);
+    }
+    V::settle();
 }
 
 }  // namespace

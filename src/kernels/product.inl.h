@@ -8,6 +8,7 @@ namespace {
 constexpr int64_t K_BLOCK = 512;      // 64 rows of 512 floats and a panel of 512 steps share L2
 constexpr int64_t ROW_BLOCK = 96;     // a multiple of every tile height
 constexpr int64_t COLUMN_BLOCK = 512; // columns whose unfinished chains are kept at once
+constexpr int64_t KEPT_BYTES = 1 << 23; // of panels: from here on most have left the caches before the first step reads them
 
 constexpr int64_t multiply_scratch() { return ROW_BLOCK * (COLUMN_BLOCK + 64); }  // numbers per worker
 
@@ -99,13 +100,13 @@ template <class V> LF_INLINE void transpose(V (&rows)[V::N]) {
 // `above` and `below` more rows of the same panels are left for other calls. Workers take groups in turn.
 template <class V, bool Transposed>
 inline void pack_panels(const typename V::T *w, int64_t K, int64_t N, int64_t stride, typename V::T *panels, const lf_worker *worker,
-                        int64_t above = 0, int64_t below = 0) {
+                        int64_t above = 0, int64_t below = 0, Put<V> put = {}) {
     using T = typename V::T;
     const int64_t blocks = ceil_div(N, V::N);
     for (int64_t group = GROUP * worker->index; group < blocks; group += GROUP * worker->count) {
         const int64_t vectors = smaller<int64_t>(GROUP, blocks - group);
         T *const out = panels + (group * (above + K + below) + above * vectors) * V::N;
-        constexpr int64_t CHUNK = 64;  // k rows per pass: their part of the panel stays in L1
+        constexpr int64_t CHUNK = 16;  // k rows per pass: the panel is written front to back
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t k1 = smaller(K, k0 + CHUNK);
             for (int64_t j = 0; j < vectors; ++j) {
@@ -122,11 +123,11 @@ inline void pack_panels(const typename V::T *w, int64_t K, int64_t N, int64_t st
                             T *to = out + (k * vectors + j) * V::N;
 #pragma GCC unroll 16
                             for (int r = 0; r < V::N; ++r, to += vectors * V::N)
-                                if (SAME<decltype(lanes), Whole<V>> || k + r < k1) V::store(to, rows[r]);
+                                if (SAME<decltype(lanes), Whole<V>> || k + r < k1) put(to, rows[r]);
                         });
                 } else {
                     with_lanes<V>(0, columns, [&](auto lanes) {
-                        for (int64_t k = k0; k < k1; ++k) V::store(out + (k * vectors + j) * V::N, lanes.load(w + k * stride + n0));
+                        for (int64_t k = k0; k < k1; ++k) put(out + (k * vectors + j) * V::N, lanes.load(w + k * stride + n0));
                     });
                 }
             }

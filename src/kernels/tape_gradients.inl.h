@@ -104,23 +104,23 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
     if constexpr (Cell::EXTRA > 0 && !Cell::WHOLE_ROWS)
         if (a.dpeephole) peephole_gradient<V>(v, begin, R, add, w);
     if constexpr (Cell::WHOLE_ROWS) {  // dG = [of x w_x, of h w_h]
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, nullptr, add, polled});
-        solve({R, G * H, d + Cell::DH * H, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, polled});
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, nullptr, add, begin > 0, polled});
+        solve({R, G * H, d + Cell::DH * H, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, begin > 0, polled});
     } else if constexpr (Cell::PROJECTED) {
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {P, dw_h}}, db, add, polled});
-        solve({R, P, d + Cell::TAPE * H + P, row, P, {{0, nullptr}, {H, static_cast<T *>(a.dw_p)}}, nullptr, add, polled}, true);
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {P, dw_h}}, db, add, begin > 0, polled});
+        solve({R, P, d + Cell::TAPE * H + P, row, P, {{0, nullptr}, {H, static_cast<T *>(a.dw_p)}}, nullptr, add, begin > 0, polled}, true);
     } else if constexpr (!SAME<typename Cell::Second, void>) {  // dG = [first part, second part], then the second part's input
         constexpr int64_t L = Cell::COLUMNS;
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, polled});
-        solve({R, L * H, d, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, polled});
-        solve({R, (G - L) * H, d + L * H, row, G * H, {{0, nullptr}, {H, dw_h + L * H}}, nullptr, add, polled}, true);
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, begin > 0, polled});
+        solve({R, L * H, d, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, begin > 0, polled});
+        solve({R, (G - L) * H, d + L * H, row, G * H, {{0, nullptr}, {H, dw_h + L * H}}, nullptr, add, begin > 0, polled}, true);
     } else if constexpr (!Cell::APART) {
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {H, dw_h}}, db, add, polled});
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {H, dw_h}}, db, add, begin > 0, polled});
     } else {  // dG = [last gate's x part, first gates, last gate's h part]; db = [db_x, db_h]
         constexpr int64_t L = G - 1;
-        solve({R, L * H, d + H, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, polled});
-        solve({R, H, d, row, G * H, {{I, dw_x + L * H}, {0, nullptr}}, db + L * H, add, polled});
-        solve({R, G * H, d + H, row, G * H, {{0, nullptr}, {H, dw_h}}, db + G * H, add, polled});
+        solve({R, L * H, d + H, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, begin > 0, polled});
+        solve({R, H, d, row, G * H, {{I, dw_x + L * H}, {0, nullptr}}, db + L * H, add, begin > 0, polled});
+        solve({R, G * H, d + H, row, G * H, {{0, nullptr}, {H, dw_h}}, db + G * H, add, begin > 0, polled});
     }
 }
 

@@ -23,7 +23,7 @@ template <class T> struct GradientProblem {
     int64_t d_stride, out_stride;
     GradientPart<T> part[2]; // x, h; width 0: none
     T *db;                   // (N) or NULL
-    bool accumulate;
+    bool accumulate, more;   // to what out holds; other calls add theirs
     int64_t polled;          // steps of the call before this one, for lf_poll
 };
 
@@ -123,6 +123,10 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
     t.segment[0].panel[0] = d_pack;
     t.segment[1].count = 0;
 
+    bool past_caches = g.R <= SUM_BLOCK && !g.accumulate && !g.more && M * g.N * static_cast<int64_t>(sizeof(T)) >= KEPT_BYTES / 2;
+    for (const GradientPart<T> &part : g.part) past_caches = past_caches && Put<V>::fits(part.out) && g.out_stride % V::N == 0;
+    const Put<V> put = {past_caches};
+
     const int64_t last_block = g.R > 0 ? (g.R - 1) / SUM_BLOCK * SUM_BLOCK : 0;
     for (int64_t k0 = last_block; k0 >= 0; k0 -= SUM_BLOCK) {
         const int64_t count = smaller(SUM_BLOCK, g.R - k0), done = g.polled + last_block - k0;
@@ -162,11 +166,13 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                             with_lanes<V>(j, columns, [&](auto lanes) {
                                 T *to = out[r] + n0 + j * V::N;
                                 const V sum = V::load(t.z + (r * vectors + j) * V::N);
-                                lanes.store(to, add ? lanes.load(to) + sum : sum);
+                                if (SAME<decltype(lanes), Whole<V>> && !add) put(to, sum);
+                                else lanes.store(to, add ? lanes.load(to) + sum : sum);
                             });
                     }
                 }
             }
+            V::settle();
             lf_poll(worker, done);
             lf_barrier_wait(worker);  // before a_pack is overwritten
             if (lf_stops(worker, done)) return;

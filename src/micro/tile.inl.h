@@ -117,6 +117,16 @@ template <class F> LF_INLINE void for_turns(int64_t n, int64_t width, bool from_
     }
 }
 
+// Stores vectors: past the caches where more is written than they would keep, which then costs no reading of what was there.
+template <class V> struct Put {
+    bool past_caches = false;  // for addresses that fit
+    static bool fits(const void *p) { return reinterpret_cast<uintptr_t>(p) % (V::N * sizeof(typename V::T)) == 0; }
+    LF_INLINE void operator()(typename V::T *p, V a) const {
+        if (past_caches) V::stream(p, a);
+        else V::store(p, a);
+    }
+};
+
 // Whole vectors, or the first lanes of one: the same text then compiles to plain or masked loads and stores.
 template <class V> struct Whole {
     static LF_INLINE V load(const typename V::T *p) { return V::load(p); }

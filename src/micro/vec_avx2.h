@@ -17,6 +17,8 @@ template <> struct Vec<float> {
     static Vec set1(T a) { return {_mm256_set1_ps(a)}; }
     static Vec load(const T *p) { return {_mm256_loadu_ps(p)}; }
     static void store(T *p, Vec a) { _mm256_storeu_ps(p, a.v); }
+    static void stream(T *p, Vec a) { _mm256_stream_ps(p, a.v); }
+    static void settle() { _mm_sfence(); }
     static Mask mask(int n) {
         return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     }
@@ -62,6 +64,8 @@ template <> struct Vec<double> {
     static Vec set1(T a) { return {_mm256_set1_pd(a)}; }
     static Vec load(const T *p) { return {_mm256_loadu_pd(p)}; }
     static void store(T *p, Vec a) { _mm256_storeu_pd(p, a.v); }
+    static void stream(T *p, Vec a) { _mm256_stream_pd(p, a.v); }
+    static void settle() { _mm_sfence(); }
     static Mask mask(int n) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)); }
     static Vec load(const T *p, Mask m) { return {_mm256_maskload_pd(p, m)}; }
     static void store(T *p, Vec a, Mask m) { _mm256_maskstore_pd(p, m, a.v); }

@@ -17,6 +17,8 @@ template <> struct Vec<float> {
     static Vec set1(T a) { return {_mm512_set1_ps(a)}; }
     static Vec load(const T *p) { return {_mm512_loadu_ps(p)}; }
     static void store(T *p, Vec a) { _mm512_storeu_ps(p, a.v); }
+    static void stream(T *p, Vec a) { _mm512_stream_ps(p, a.v); }
+    static void settle() { _mm_sfence(); }
     static Mask mask(int n) { return static_cast<Mask>((1u << n) - 1u); }
     static Vec load(const T *p, Mask m) { return {_mm512_maskz_loadu_ps(m, p)}; }
     static void store(T *p, Vec a, Mask m) { _mm512_mask_storeu_ps(p, m, a.v); }
@@ -60,6 +62,8 @@ template <> struct Vec<double> {
     static Vec set1(T a) { return {_mm512_set1_pd(a)}; }
     static Vec load(const T *p) { return {_mm512_loadu_pd(p)}; }
     static void store(T *p, Vec a) { _mm512_storeu_pd(p, a.v); }
+    static void stream(T *p, Vec a) { _mm512_stream_pd(p, a.v); }
+    static void settle() { _mm_sfence(); }
     static Mask mask(int n) { return static_cast<Mask>((1u << n) - 1u); }
     static Vec load(const T *p, Mask m) { return {_mm512_maskz_loadu_pd(m, p)}; }
     static void store(T *p, Vec a, Mask m) { _mm512_mask_storeu_pd(p, m, a.v); }

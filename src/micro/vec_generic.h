@@ -3,6 +3,7 @@
 // Vec<T> (T float or double) with N lanes and `registers` architectural registers. Every operation is lane-wise and
 // correctly rounded (IEEE 754, to nearest), so that a lane's result does not depend on the instruction set:
 //   mask(n)            the first n lanes, 1 <= n <= N; masked load gives 0 in the other lanes and touches no memory there
+//   stream(p,a)        store past the caches, p aligned to a vector; settle() before other threads read it
 //   fma(a,b,c)         a*b+c with one rounding;  fnma(a,b,c) = -(a*b)+c with one rounding
 //   max(a,b), min(a,b) a > b ? a : b, a < b ? a : b: a NaN in b is kept
 //   if_less(a,b,y,n)   a < b ? y : n (n when unordered)
@@ -47,6 +48,8 @@ template <class S> struct Vec {
     static Vec set1(T a) { return {a}; }
     static Vec load(const T *p) { return {*p}; }
     static void store(T *p, Vec a) { *p = a.v; }
+    static void stream(T *p, Vec a) { store(p, a); }
+    static void settle() {}
     static Mask mask(int) { return {}; }
     static Vec load(const T *p, Mask) { return {*p}; }
     static void store(T *p, Vec a, Mask) { *p = a.v; }

@@ -17,6 +17,8 @@ template <> struct Vec<float> {
     static Vec set1(T a) { return {vdupq_n_f32(a)}; }
     static Vec load(const T *p) { return {vld1q_f32(p)}; }
     static void store(T *p, Vec a) { vst1q_f32(p, a.v); }
+    static void stream(T *p, Vec a) { store(p, a); }
+    static void settle() {}
     static Mask mask(int n) { return n; }
     static Vec load(const T *p, Mask m) {
         T lane[N] = {};
@@ -61,6 +63,8 @@ template <> struct Vec<double> {
     static Vec set1(T a) { return {vdupq_n_f64(a)}; }
     static Vec load(const T *p) { return {vld1q_f64(p)}; }
     static void store(T *p, Vec a) { vst1q_f64(p, a.v); }
+    static void stream(T *p, Vec a) { store(p, a); }
+    static void settle() {}
     static Mask mask(int n) { return n; }
     static Vec load(const T *p, Mask m) {
         T lane[N] = {};
