@@ -74,7 +74,7 @@ LONG_TAPES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize("cell, options, names", LONG_TAPES, ids=str)
+@pytest.mark.parametrize(("cell", "options", "names"), LONG_TAPES, ids=str)
 def test_products_of_a_long_tape(cell: str, options: dict[str, Any], names: tuple[str, ...], dtype: Any) -> None:
     """More rows than backward multiplies at once: the twin's gradients, and the bits of any other division."""
     p = problem(cell, options, 64, 230, 3, 50, dtype)  # steps begin where blocks of rows do; dG in pieces of 2 MB

@@ -24,7 +24,7 @@ SHAPES = [
     (13, 3, 11, 9),
 ]
 LONG = [(70, 40, 2, 5), (2, 300, 3, 4)]  # more rows T*B than one block of the weight-gradient sums
-WIDE = [(2, 3, 350, 384), (3, 2, 401, 371)]  # panels and weight gradients are written past the caches; rows that do not fit that
+WIDE = [(2, 3, 350, 384), (3, 2, 401, 371)]  # panels and weight gradients of MB, in whole vectors and not
 
 
 def compare(p: Problem, label: str, **options: Any) -> None:
