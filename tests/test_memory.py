@@ -85,6 +85,23 @@ def test_no_growth(dtype: Any) -> None:
     assert grown < 1.5 * 2**20  # one leaked tape per call would be 9 MiB
 
 
+@pytest.mark.skipif(not STATM.exists(), reason="no /proc here")
+def test_blocks_on_one_page(rng: np.random.Generator) -> None:
+    """Arrays that share pages keep their numbers while others come and go; pages go back."""
+    kept: dict[int, Any] = {}
+    before = resident()
+    for k in range(500):
+        if len(kept) > 20:
+            del kept[rng.choice(list(kept))]
+        kept[k] = _core.empty((int(rng.integers(8_000, 270_000)),))
+        assert kept[k].ctypes.data % 64 == 0
+        kept[k].fill(k)
+    assert all((a == k).all() for k, a in kept.items())
+    del kept
+    print(f"grown by {(resident() - before) / 2**20:.0f} MiB of {500 * 139_000 * 4 / 2**20:.0f}")
+    assert resident() - before < 2**27
+
+
 def test_inference_allocates_its_outputs_and_little_more() -> None:
     """NumPy memory of one call (the kernels' own scratch is counted above)."""
     B, T, I, H = 16, 50, 8, 32

@@ -148,7 +148,7 @@ class BidirectionalOp(Op):
             dfirst = pair(self.dx[before : before + n]) if run.initial else (None, None)
             after, before = after + n, before + len(run.initial)
             if k and dx is not None:
-                dx = self.other = np.empty_like(dx) if self.other is None else self.other
+                dx = self.other = _core.empty(dx.shape, dx.dtype) if self.other is None else self.other
             calls.append(partial(run.backward, dy, dlast, dx, dfirst, self.accumulate))
         self._call(calls)
         if dx is not None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lstm_fast import _core
+
 Array = np.ndarray[Any, Any]
 Dtype = np.dtype[Any]
 
@@ -18,9 +20,11 @@ _versions = itertools.count(1)
 
 def aligned_zeros(size: int, dtype: Dtype) -> Array:
     """(size,) zeros that start at a multiple of ALIGNMENT bytes."""
-    raw = np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size * dtype.itemsize].view(dtype)
+    raw = _core.empty((size + ALIGNMENT // dtype.itemsize,), dtype)
+    start = -raw.ctypes.data % ALIGNMENT // dtype.itemsize
+    a: Array = raw[start : start + size]
+    a.fill(0)
+    return a
 
 
 class Parameter:

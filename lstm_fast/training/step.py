@@ -52,7 +52,7 @@ class LossTerm:
         self.samples: Any = None  # instead of those of the loss
         self.sum = 0.0  # over batches, kept when a model has several outputs
         if backward:
-            self.grad = np.empty(prediction.shape, prediction.array.dtype)
+            self.grad = _core.empty(prediction.shape, prediction.array.dtype)
         mask = prediction.mask
         self.mask = mask if mask is not None and mask.array.ndim == prediction.array.ndim - 1 else None
         self.own_weight, self.weight = weight, weight

@@ -10,7 +10,9 @@ cdef extern from "sys/mman.h" nogil:
 
 cdef enum:
     HUGE_PAGE = 1 << 21
-    SPARE_BYTES = 1 << 28  # of freed blocks that are kept
+    SHARED_LEAST = 1 << 15  # bytes of the smallest blocks that share huge pages; of the largest: half a page
+    SPARE_BYTES = 1 << 28   # of freed blocks that are kept
+    STAGGER = 5 * 64        # bytes between blocks of a page: those of one size then differ in the low bits of their addresses
 
 
 # Freed blocks wait here for the next call of the same size, so that a training loop pays for its pages once. Guarded by the GIL.
@@ -22,17 +24,68 @@ cdef Block[32] spare
 cdef int spare_count = 0
 cdef int64_t spare_bytes = 0
 
+# The page that blocks are cut from. A page begins with the number of its blocks, and one more while they are cut from it.
+cdef char *open_page = NULL
+cdef int64_t open_used = 0  # bytes
+
+
+cdef bint shares(int64_t nbytes) noexcept:  # a page with others
+    return SHARED_LEAST <= nbytes <= HUGE_PAGE // 2
+
 
 cdef int64_t block_size(int64_t nbytes) noexcept:
     """nbytes rounded to 64 bytes, or to whole huge pages."""
-    cdef int64_t unit = HUGE_PAGE if nbytes >= HUGE_PAGE else 64
+    cdef int64_t unit = HUGE_PAGE if nbytes > HUGE_PAGE // 2 else 64
     return max((nbytes + unit - 1) // unit, 1) * unit
 
 
-cdef void *allocate(int64_t nbytes) except NULL:
-    """64-byte aligned memory, contents undefined; large blocks on huge pages, which spares page faults and TLB misses."""
-    global spare_count, spare_bytes
+cdef void *new_block(int64_t nbytes) noexcept:
     cdef void *p = NULL
+    cdef bint huge = nbytes >= HUGE_PAGE
+    if posix_memalign(&p, HUGE_PAGE if huge else 64, <size_t>nbytes) != 0:
+        return NULL
+    if huge:
+        madvise(p, <size_t>nbytes, MADV_HUGEPAGE)
+    return p
+
+
+cdef void leave_page(char *page) noexcept:
+    """A block less, or no more of them to come."""
+    cdef int64_t *count = <int64_t *>page
+    count[0] -= 1
+    if count[0] == 0:
+        free(page)
+
+
+cdef void *cut_block(int64_t nbytes) noexcept:
+    global open_page, open_used
+    cdef char *page
+    cdef char *block
+    if open_page == NULL or open_used + nbytes > HUGE_PAGE:
+        page = <char *>new_block(HUGE_PAGE)
+        if page == NULL:
+            return NULL
+        (<int64_t *>page)[0] = 1
+        if open_page != NULL:
+            leave_page(open_page)
+        open_page, open_used = page, 64
+    (<int64_t *>open_page)[0] += 1
+    block = open_page + open_used
+    open_used += nbytes + STAGGER
+    return block
+
+
+cdef void free_block(void *p, int64_t nbytes) noexcept:
+    if shares(nbytes):
+        leave_page(<char *>(<size_t>p & ~<size_t>(HUGE_PAGE - 1)))
+    else:
+        free(p)
+
+
+cdef void *allocate(int64_t nbytes) except NULL:
+    """64-byte aligned memory, contents undefined; on huge pages, of its own or shared, which spares page faults and TLB misses."""
+    global spare_bytes, spare_count
+    cdef void *p
     cdef int k
     if nbytes < 0 or nbytes > (1 << 62):
         raise MemoryError("lstm_fast: sizes overflow")
@@ -44,10 +97,9 @@ cdef void *allocate(int64_t nbytes) except NULL:
             spare_count -= 1
             spare[k] = spare[spare_count]
             return p
-    if posix_memalign(&p, HUGE_PAGE if nbytes >= HUGE_PAGE else 64, <size_t>nbytes) != 0:
+    p = cut_block(nbytes) if shares(nbytes) else new_block(nbytes)
+    if p == NULL:
         raise MemoryError(f"lstm_fast: {nbytes} bytes do not fit in memory")
-    if nbytes >= HUGE_PAGE:
-        madvise(p, <size_t>nbytes, MADV_HUGEPAGE)
     return p
 
 
@@ -58,10 +110,10 @@ cdef void release(void *p, int64_t nbytes) noexcept:
         return
     nbytes = block_size(nbytes)
     if nbytes > SPARE_BYTES:
-        free(p)
+        free_block(p, nbytes)
         return
     while spare_count == 32 or (spare_count and spare_bytes + nbytes > SPARE_BYTES):
-        free(spare[0].p)
+        free_block(spare[0].p, spare[0].nbytes)
         spare_bytes -= spare[0].nbytes
         spare_count -= 1
         memmove(&spare[0], &spare[1], spare_count * sizeof(Block))
