@@ -3,6 +3,8 @@
 
 namespace {
 
+constexpr int64_t PAIR_BYTES = 96 << 10;  // of a panel: two such panels stay in L2 beside the rows, and a tile's addresses serve both
+
 template <class V, class Cell, bool Training> struct Forward {
     using T = typename V::T;
     using View = SequenceView<V, Cell>;
@@ -111,17 +113,19 @@ template <class V, class Cell, bool Training> struct Forward {
                 v.scale(rank, b, v.h_before(s, rank, b));
             }
         const int64_t begin = v.block_begin, whole = larger(begin, smaller(v.block_end, v.panel_layout.whole));
-        const int64_t width = rows > 0 && rows <= rows_per_tile<V>(2 * GROUP) ? 2 * BLOCKS : BLOCKS;
+        const int64_t panel = ((projected ? 0 : v.I) + v.K) * BLOCKS * G * V::N * static_cast<int64_t>(sizeof(T));
+        const bool pairs = rows <= rows_per_tile<V>(2 * GROUP) || (2 * BLOCKS * ROWS_MAX <= WAITING && panel <= PAIR_BYTES);
+        const int64_t width = pairs ? 2 * BLOCKS : BLOCKS;
         for_turns(whole - begin, width, s & 1, [&](int64_t first, int64_t count) {
-            int64_t j = begin + first;
-            if (count == 2 * BLOCKS) return tile(s, 0, static_cast<int>(rows), j, 2 * BLOCKS);
-            for (int blocks; j < begin + first + count; j += blocks) {
-                blocks = v.panel_layout.panel_blocks(j, whole);
-                for_tiles(rows, rows_per_tile<V>(blocks * G), [&](int64_t p0, int size) { tile(s, p0, size, j, blocks); });
+            const int64_t end = begin + first + count;
+            for (int64_t j = begin + first, blocks; j < end; j += blocks) {
+                const int64_t panel_blocks = v.panel_layout.panel_blocks(j, end);
+                blocks = count == 2 * BLOCKS ? count : panel_blocks;
+                for_tiles<V>(rows, static_cast<int>(panel_blocks * G), [&](int64_t p0, int size) { tile(s, p0, size, j, static_cast<int>(blocks)); });
             }
         });
         if (whole < v.block_end)
-            for_tiles(rows, rows_per_tile<V>(v.panel_layout.tail_vectors), [&](int64_t p0, int size) { tile(s, p0, size, whole, 1); });
+            for_tiles<V>(rows, v.panel_layout.tail_vectors, [&](int64_t p0, int size) { tile(s, p0, size, whole, 1); });
         finish();
     }
 

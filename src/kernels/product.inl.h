@@ -48,7 +48,7 @@ inline void multiply_rows(int64_t rows, int64_t K, const typename V::T *panels, 
                     const int64_t group = block0 + first;
                     const int vectors = static_cast<int>(count);
                     t.segment[0].panel[0] = panels + (group * K + k0 * vectors) * V::N;
-                    for_tiles(smaller(ROW_BLOCK, rows - row0), rows_per_tile<V>(vectors), [&](int64_t begin, int size) {
+                    for_tiles<V>(smaller(ROW_BLOCK, rows - row0), vectors, [&](int64_t begin, int size) {
                         const Span<T> z = place(row0 + begin, group, vectors, free);
                         free += size * vectors * V::N;
                         const Span<const T> init = k0 == 0 ? start(row0 + begin, size, group, vectors, z.at) : Span<const T>{z.at, z.row};

@@ -37,20 +37,22 @@ template <class V> struct Tile {
     } segment[2];
 };
 
-template <class V, int MR, int NP, int NV> __attribute__((noinline)) void run_tile(Tile<V> &t) {
+// NV vectors of each of NP panels with W vectors per k: panels from number `panel` on, vectors from `first` on.
+template <class V, int MR, int NP, int NV, int W = NV> __attribute__((noinline)) void run_tile(Tile<V> &t, int panel = 0, int first = 0) {
     using T = typename V::T;
+    const int64_t column = (panel * W + first) * V::N;
     V acc[MR][NP * NV];
 #pragma GCC unroll 8
     for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 8
-        for (int j = 0; j < NP * NV; ++j) acc[r][j] = V::load(t.init + r * t.init_row + j * V::N);
+        for (int j = 0; j < NP * NV; ++j) acc[r][j] = V::load(t.init + r * t.init_row + column + j * V::N);
     const int64_t step = t.step;
     for (const typename Tile<V>::Segment &segment : t.segment) {
         const T *in[MR], *p[NP];
 #pragma GCC unroll 8
         for (int r = 0; r < MR; ++r) in[r] = segment.in[r];
 #pragma GCC unroll 2
-        for (int q = 0; q < NP; ++q) p[q] = segment.panel[q];
+        for (int q = 0; q < NP; ++q) p[q] = segment.panel[panel + q] + first * V::N;
         for (int64_t k = 0, at = 0; k < segment.count; ++k, at += step) {
             V a[MR];
 #pragma GCC unroll 8
@@ -63,14 +65,14 @@ template <class V, int MR, int NP, int NV> __attribute__((noinline)) void run_ti
 #pragma GCC unroll 8
                     for (int r = 0; r < MR; ++r) acc[r][q * NV + j] = V::fma(a[r], w, acc[r][q * NV + j]);
                 }
-                p[q] += NV * V::N;
+                p[q] += W * V::N;
             }
         }
     }
 #pragma GCC unroll 8
     for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 8
-        for (int j = 0; j < NP * NV; ++j) V::store(t.z + r * t.z_row + j * V::N, acc[r][j]);
+        for (int j = 0; j < NP * NV; ++j) V::store(t.z + r * t.z_row + column + j * V::N, acc[r][j]);
 }
 
 // Calls f(integral constant) with the compile-time value of n, 1 <= n <= MAX.
@@ -84,24 +86,38 @@ template <int MAX, class F> LF_INLINE void with_constant(int n, F f) {
     }
 }
 
-// Runs a tile of `rows` <= rows_per_tile rows and `vectors` <= GROUP columns.
-template <class V> inline void run_tile(Tile<V> &t, int rows, int vectors) {
+// With 16 registers, a whole panel and fewer than 3 rows: they read a panel faster than L2 delivers it. So 4 and 5 rows stay
+// together, and take the columns in two halves.
+template <class V> LF_INLINE constexpr int tallest_tile(int vectors) {
+    return V::registers == 16 && vectors == GROUP ? 5 : rows_per_tile<V>(vectors);
+}
+
+// Runs a tile of `rows` <= tallest_tile rows and `vectors` <= GROUP columns of a panel.
+template <class V> inline void run_tile(Tile<V> &t, int rows, int vectors, int panel = 0) {
     with_constant<GROUP>(vectors, [&](auto nv) {
-        constexpr int NV = decltype(nv)::value;
-        with_constant<rows_per_tile<V>(NV)>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 1, NV>(t); });
+        constexpr int NV = decltype(nv)::value, MOST = rows_per_tile<V>(NV);
+        if (rows <= MOST) return with_constant<MOST>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 1, NV>(t, panel); });
+        if constexpr (tallest_tile<V>(NV) > MOST)
+            for (int first = 0; first < NV; first += NV / 2) {
+                if (rows == 4) run_tile<V, 4, 1, NV / 2, NV>(t, panel, first);
+                else run_tile<V, 5, 1, NV / 2, NV>(t, panel, first);
+            }
     });
 }
 
-// Few rows: two panels of NV vectors at once keep the fma units busy. rows <= rows_per_tile / 2.
+// Two panels of NV vectors: few rows take them at once, which keeps the fma units busy.
 template <class V, int NV = GROUP> inline void run_tile_pair(Tile<V> &t, int rows) {
-    with_constant<rows_per_tile<V>(2 * GROUP)>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 2, NV>(t); });
+    constexpr int FEW = rows_per_tile<V>(2 * GROUP);
+    if (rows <= FEW) return with_constant<FEW>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 2, NV>(t); });
+    for (int panel = 0; panel < 2; ++panel) run_tile(t, rows, NV, panel);
 }
 
-// Cuts [0, n) into the fewest pieces of at most `most` and makes their sizes equal to within one: f(begin, size).
-template <class F> LF_INLINE void for_tiles(int64_t n, int most, F f) {
-    const int64_t pieces = n <= most ? (n > 0) : ceil_div(n, most);
+// Cuts n rows into tiles for `vectors` columns, f(begin, size): the fewest, of sizes equal to within one, or by threes.
+template <class V, class F> LF_INLINE void for_tiles(int64_t n, int vectors, F f) {
+    const int most = rows_per_tile<V>(vectors), tallest = tallest_tile<V>(vectors);
+    const int64_t pieces = n <= tallest ? (n > 0) : tallest > most ? (n - tallest + most - 1) / most + 1 : ceil_div(n, most);
     for (int64_t i = 0, begin = 0; i < pieces; ++i) {
-        const int64_t end = i + 1 == pieces ? n : n * (i + 1) / pieces;
+        const int64_t end = i + 1 == pieces ? n : tallest > most ? begin + most : n * (i + 1) / pieces;
         f(begin, static_cast<int>(end - begin));
         begin = end;
     }
