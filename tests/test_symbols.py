@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 BUILD = Path(__file__).parent.parent / "build"
-OBJECTS = sorted(BUILD.glob("*/CMakeFiles/isa_*.dir/src/isa/*.o"))
+OBJECTS = sorted(BUILD.glob("*-*-*/CMakeFiles/isa_*.dir/src/isa/*.o"))  # by wheel tag
 
 
 def defined_globals(file: Path) -> list[str]:

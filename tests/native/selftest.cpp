@@ -93,7 +93,7 @@ struct SequenceCase {
 const SequenceCase sequences[] = {
     {1, 1, 1, 1, 0}, {1, 9, 7, 5, NO_STATE}, {2, 3, 0, 5, 0}, {2, 5, 1, 17, REVERSE}, {3, 4, 7, 1, RAGGED},
     {3, 9, 1, 33, TIME_MAJOR}, {4, 3, 600, 17, 0}, {4, 6, 65, 5, RAGGED | REVERSE}, {5, 2, 7, 70, LAST_ONLY},
-    {5, 50, 5, 70, 0}, {5, 60, 4, 17, RAGGED | NO_BIAS}, {6, 7, 65, 33, NO_STATE | NO_BIAS | REVERSE}, {7, 5, 0, 17, RAGGED | LAST_ONLY},
+    {5, 20, 5, 70, 0}, {5, 60, 4, 17, RAGGED | NO_BIAS}, {6, 7, 65, 33, NO_STATE | NO_BIAS | REVERSE}, {7, 5, 0, 17, RAGGED | LAST_ONLY},
     {7, 1, 65, 70, FEW_GRADIENTS}, {8, 4, 1, 16, ACCUMULATE}, {9, 5, 7, 33, RAGGED | REVERSE | TIME_MAJOR}, {11, 3, 600, 5, RAGGED},
     {12, 5, 13, 32, 0}, {13, 9, 7, 17, RAGGED | FEW_GRADIENTS}, {13, 2, 65, 1, ACCUMULATE | REVERSE}, {16, 3, 16, 64, TIME_MAJOR | LAST_ONLY},
     {17, 8, 1, 5, RAGGED | NO_STATE}, {19, 4, 65, 70, RAGGED}, {19, 9, 7, 33, TIME_MAJOR | ACCUMULATE | REVERSE},
@@ -101,8 +101,8 @@ const SequenceCase sequences[] = {
     {3, 0, 7, 5, 0}, {0, 3, 7, 5, 0},
     {5, 9, 3, 17, MASKED}, {3, 8, 65, 33, MASKED | RESET | REVERSE}, {19, 7, 4, 5, RESET | TIME_MAJOR}, {13, 5, 7, 16, SCALED},
     {2, 6, 5, 150, SCALED | RESET | MASKED}, {1, 300, 3, 5, CHECKPOINTS}, {19, 30, 5, 17, CHECKPOINTS | MASKED | RESET | SCALED},
-    {2, 9, 600, 130, CHECKPOINTS | REVERSE | ACCUMULATE}, {290, 5, 3, 9, CHECKPOINTS | RAGGED},
-    {3, 9, 4, 33, CELLS | MASKED | RESET}, {13, 7, 3, 17, CELLS | RAGGED | REVERSE | TIME_MAJOR}, {2, 20, 65, 130, CELLS | CHECKPOINTS},
+    {2, 9, 520, 66, CHECKPOINTS | REVERSE | ACCUMULATE}, {259, 5, 2, 3, CHECKPOINTS | RAGGED},
+    {3, 9, 4, 33, CELLS | MASKED | RESET}, {13, 7, 3, 17, CELLS | RAGGED | REVERSE | TIME_MAJOR}, {2, 10, 65, 130, CELLS | CHECKPOINTS},
 };
 
 // The tables of a batch with holes and resets, as the contract describes them.
@@ -417,12 +417,13 @@ template <class T> uint64_t run_softmax(int64_t C, const char *name) {
     return hash.value();
 }
 
-// Prints the hash of run(threads, name), which one and two workers must agree on.
-template <class Run> void report(const char *name, Run run) {
+// Prints and returns the hash of run(threads), which one and two workers must agree on.
+template <class Run> uint64_t report(const char *name, Run run) {
     const uint64_t one = run(1), two = run(2);
     expect(one == two, name, "one and two workers differ");
     std::printf("%-40s %016llx\n", name, static_cast<unsigned long long>(one));
     std::fflush(stdout);
+    return one;
 }
 
 template <class T> void run_all(const char *type) {
@@ -434,17 +435,17 @@ template <class T> void run_all(const char *type) {
             if (++number % 3 && !plain) continue;  // options: a third of the cases, in turn
             std::snprintf(name, sizeof name, "%s %s B%d T%d I%d H%d options%d", kind.name, type, static_cast<int>(c.B),
                           static_cast<int>(c.T), static_cast<int>(c.I), static_cast<int>(c.H), c.options);
-            report(name, [&](int threads) { return run_sequence<T>(kind, c, threads, name); });
+            const uint64_t hash = report(name, [&](int threads) { return run_sequence<T>(kind, c, threads, name); });
             if (c.options & CHECKPOINTS) {
                 const SequenceCase whole = {c.B, c.T, c.I, c.H, c.options & ~CHECKPOINTS};
-                expect(run_sequence<T>(kind, c, 1, name) == run_sequence<T>(kind, whole, 1, name), name, "checkpoints change the numbers");
+                expect(run_sequence<T>(kind, whole, 1, name) == hash, name, "checkpoints change the numbers");
             }
         }
     for (int cell : {LF_LSTM, LF_GRU, LF_RNN})
         for (bool reverse : {false, true}) {
             std::snprintf(name, sizeof name, "stack %s cell%d%s", type, cell, reverse ? " reversed" : "");
-            report(name, [&](int threads) { return run_stack<T>(cell, reverse, threads, true, name); });
-            expect(run_stack<T>(cell, reverse, 1, false, name) == run_stack<T>(cell, reverse, 2, true, name), name, "layers one by one differ");
+            const uint64_t hash = report(name, [&](int threads) { return run_stack<T>(cell, reverse, threads, true, name); });
+            expect(run_stack<T>(cell, reverse, 1, false, name) == hash, name, "layers one by one differ");
         }
     for (const DenseCase &c : denses) {
         std::snprintf(name, sizeof name, "dense %s rows%d I%d O%d activation%d", type, static_cast<int>(c.rows),
