@@ -32,7 +32,7 @@ struct lf_kernels {  // for one dtype
     lf_cell_kernels cell[LF_CELLS];
     int64_t (*dense_scratch_numbers)(const lf_dense *);
     lf_work dense_forward, dense_backward;  // lf_dense
-    void (*update)(const lf_update &);
+    lf_work update;                         // lf_update
     void (*activation)(int kind, int64_t n, const void *x, void *y);
     void (*add_rows)(int64_t n, int64_t width, const int64_t *index, const void *source, void *out);
     void (*softmax)(int64_t rows, int64_t C, const void *x, void *y);

@@ -186,7 +186,7 @@ typedef struct lf_classes {
 /* One update of n parameters in place. Slots are (n) arrays; which are used depends on the rule. */
 enum { LF_SGD = 0, LF_ADAM, LF_RMSPROP };
 typedef struct lf_update {
-    int32_t rule, dtype, nesterov;
+    int32_t rule, dtype, nesterov, threads;
     int64_t n, step;                 /* step counts from 1 */
     void *p;                         /* parameters, updated */
     const void *g;                   /* gradients */

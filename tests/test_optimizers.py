@@ -80,6 +80,26 @@ def test_rule(name: str, rng: np.random.Generator, dtype: Any) -> None:
     assert optimizer.iterations == 7
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_threads_share_an_update(name: str, rng: np.random.Generator, dtype: Any) -> None:
+    own = parameters(rng, dtype, (200_011,))[0]
+    gradient, results, before = rng.standard_normal(own.shape).astype(dtype), [], lf.get_num_threads()
+    for threads in (1, 2, 3):
+        p = Parameter("p", own.owner, own.numpy(), True, None, None)
+        optimizer = RULES[name][1]()
+        optimizer.build(Store([p], np.dtype(dtype)))
+        p.grad[...] = gradient
+        try:
+            lf.set_num_threads(threads)
+            optimizer.apply()
+        finally:
+            lf.set_num_threads(before)
+        results.append(p.numpy())
+    assert np.mean(results[0] != own.numpy()) > 0.99
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+
+
 def test_parameters_live_on_cache_lines(rng: np.random.Generator, dtype: Any) -> None:
     own = parameters(rng, dtype, (3, 5), (7,), (2, 4), (1,))
     before = [p.numpy() for p in own]

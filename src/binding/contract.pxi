@@ -93,7 +93,7 @@ cdef extern from "lstm_fast.h" nogil:
         void *chosen
         void *dlogits
     ctypedef struct lf_update:
-        int32_t rule, dtype, nesterov
+        int32_t rule, dtype, nesterov, threads
         int64_t n, step
         void *p
         const void *g

@@ -6,7 +6,7 @@ cdef int update(lf_update *u, object p, object g, object m, object v, object ext
     u.p, u.g = flat(p, u.dtype, u.n, True, "p"), flat(g, u.dtype, u.n, False, "g")
     u.m, u.v = flat(m, u.dtype, u.n, True, "m"), flat(v, u.dtype, u.n, True, "v")
     u.extra = flat(extra, u.dtype, u.n, True, "extra slot")
-    u.lr, u.weight_decay = lr, weight_decay
+    u.lr, u.weight_decay, u.threads = lr, weight_decay, thread_count(0)
     if g is None or (u.rule == LF_ADAM and (m is None or v is None)) or (u.rule == LF_RMSPROP and v is None):
         raise ValueError("_core: expected an array for every gradient and slot, got None")
     with nogil:

@@ -4,8 +4,12 @@
 namespace {
 
 // Keras 3's rules, element by element. adam: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019.
-template <class V> void apply_update(const lf_update &u) {
+template <class V> void apply_update(const void *args, const lf_worker *worker) {
     using T = typename V::T;
+    const lf_update &u = *static_cast<const lf_update *>(args);
+    const int64_t lines = ceil_div(u.n, 16);  // of the cache, or two
+    const int64_t begin = lines * worker->index / worker->count * 16;
+    const int64_t end = smaller(u.n, lines * (worker->index + 1) / worker->count * 16);
     const auto real = [](double a) { return V::set1(static_cast<T>(a)); };
     T *const p = static_cast<T *>(u.p), *const m = static_cast<T *>(u.m), *const v = static_cast<T *>(u.v);
     T *const extra = static_cast<T *>(u.extra);
@@ -13,7 +17,7 @@ template <class V> void apply_update(const lf_update &u) {
     const V lr = real(u.lr), epsilon = real(u.epsilon), momentum = real(u.momentum);
     const V decay = real(u.lr * u.weight_decay);
     if (u.rule == LF_SGD) {
-        for_vectors<V>(0, u.n, [&](int64_t k, auto lanes) {
+        for_vectors<V>(begin, end, [&](int64_t k, auto lanes) {
             V w = lanes.load(p + k);
             const V d = lanes.load(g + k) * lr;
             w = w - w * decay;
@@ -31,7 +35,7 @@ template <class V> void apply_update(const lf_update &u) {
         for (int64_t e = u.step; e; e >>= 1, q1 *= q1, q2 *= q2)
             if (e & 1) b1 *= q1, b2 *= q2;
         const V alpha = real(u.lr * __builtin_sqrt(1 - b2) / (1 - b1)), r1 = real(1 - u.beta_1), r2 = real(1 - u.beta_2);
-        for_vectors<V>(0, u.n, [&](int64_t k, auto lanes) {
+        for_vectors<V>(begin, end, [&](int64_t k, auto lanes) {
             V w = lanes.load(p + k), mean = lanes.load(m + k), square = lanes.load(v + k);
             const V d = lanes.load(g + k);
             w = w - w * decay;
@@ -47,7 +51,7 @@ template <class V> void apply_update(const lf_update &u) {
         });
     } else {
         const V rho = real(u.beta_1), rest = real(1 - u.beta_1);
-        for_vectors<V>(0, u.n, [&](int64_t k, auto lanes) {
+        for_vectors<V>(begin, end, [&](int64_t k, auto lanes) {
             V w = lanes.load(p + k);
             const V d = lanes.load(g + k);
             w = w - w * decay;

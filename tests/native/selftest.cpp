@@ -365,12 +365,12 @@ template <class T> uint64_t run_dense(const DenseCase &c, int threads, const cha
 
 const char *const rules[] = {"sgd", "adam", "rmsprop"};
 
-template <class T> uint64_t run_update(int rule, bool extras, int64_t n, const char *name) {
+template <class T> uint64_t run_update(int rule, bool extras, int64_t n, int threads, const char *name) {
     Random random(static_cast<uint64_t>(n + rule));
     const Array<T> p(n, random, 1.0), g(n, random, 1.0), m(n, random, 0.1), v(n, random, 0.1), extra(n, random, 0.01);
     for (int64_t k = 0; k < n; ++k) v[k] = std::fabs(v[k]) + static_cast<T>(0.125);  // mean squares
     lf_update u = {};
-    u.rule = rule, u.dtype = dtype_of<T>(), u.nesterov = extras, u.n = n, u.step = 7;
+    u.rule = rule, u.dtype = dtype_of<T>(), u.nesterov = extras, u.threads = threads, u.n = n, u.step = 7;
     u.p = p.get(), u.g = g.get(), u.v = v.get();
     u.m = rule == LF_ADAM || extras ? m.get() : nullptr;
     u.extra = extras && rule != LF_SGD ? extra.get() : nullptr;
@@ -453,9 +453,9 @@ template <class T> void run_all(const char *type) {
         report(name, [&](int threads) { return run_dense<T>(c, threads, name); });
     }
     for (int rule : {LF_SGD, LF_ADAM, LF_RMSPROP})
-        for (int64_t n : {1, 7, 67}) {
+        for (int64_t n : {1, 7, 67, 200011}) {
             std::snprintf(name, sizeof name, "%s %s n%d", rules[rule], type, static_cast<int>(n));
-            report(name, [&](int) { return run_update<T>(rule, n != 7, n, name); });
+            report(name, [&](int threads) { return run_update<T>(rule, n != 7, n, threads, name); });
         }
     for (int kind : {LF_RELU, LF_TANH, LF_SIGMOID}) {
         std::snprintf(name, sizeof name, "activation %s %d", type, kind);
