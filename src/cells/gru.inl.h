@@ -34,26 +34,22 @@ struct Gru : CellBase {
     static inline void forward(typename V::T *sums, typename V::T *x_n, const View &v, const Place<typename V::T> *cell, const Batch<V> &batch) {
         constexpr int64_t N = V::N;
         const int64_t H = v.H;
-        const int n = batch.count;
-        in_packs<V>(sums, 3 * N, n, Sigmoid());
-        in_packs<V>(sums + N, 3 * N, n, Sigmoid());
-        for (int k = 0; k < n; ++k) {
-            const typename V::T *const q = sums + k * 3 * N;
-            V::store(x_n + k * N, V::fma(V::load(q + N), V::load(q + 2 * N), V::load(x_n + k * N)));
-        }
-        in_packs<V>(x_n, N, n, CellTanh());
-        batch.each([&](int k, auto lanes) LF_LAMBDA {
-            const typename V::T *const q = sums + k * 3 * N;
-            const V z = V::load(q), candidate = V::load(x_n + k * N);
-            const V h = V::fma(z, lanes.load(cell[k].h_prev) - candidate, candidate);
-            lanes.store(cell[k].h, h);
-            if (cell[k].y) lanes.store(cell[k].y, h);
-            if constexpr (Training) {
-                lanes.store(cell[k].gates, candidate);
-                lanes.store(cell[k].gates + H, z);
-                lanes.store(cell[k].gates + 2 * H, V::load(q + N));
-                lanes.store(cell[k].gates + 3 * H, V::load(q + 2 * N));
-            }
+        in_groups(batch, [&](auto group) LF_LAMBDA {
+            using X = typename decltype(group)::X;
+            const X r = sigmoid(group.load(sums + N, 3 * N)), u = group.load(sums + 2 * N, 3 * N);
+            const X n = cell_tanh(X::fma(r, u, group.load(x_n, N))), z = sigmoid(group.load(sums, 3 * N));
+            group.each([&](int k, int number, auto lanes) LF_LAMBDA {
+                const Place<typename V::T> &to = cell[number];
+                const V h = V::fma(z.v[k], lanes.load(to.h_prev) - n.v[k], n.v[k]);
+                lanes.store(to.h, h);
+                if (to.y) lanes.store(to.y, h);
+                if constexpr (Training) {
+                    lanes.store(to.gates, n.v[k]);
+                    lanes.store(to.gates + H, z.v[k]);
+                    lanes.store(to.gates + 2 * H, r.v[k]);
+                    lanes.store(to.gates + 3 * H, u.v[k]);
+                }
+            });
         });
     }
 

@@ -35,30 +35,28 @@ struct Lstm : CellBase {
     static inline void forward(typename V::T *z, typename V::T *, const View &v, const Place<typename V::T> *cell, const Batch<V> &batch) {
         constexpr int64_t N = V::N;
         const int64_t H = v.H;
-        const int n = batch.count;
-        const V one = V::set1(1), two = V::set1(2);
-        in_packs<V>(z, 4 * N, n, InverseSigmoid());
-        in_packs<V>(z + N, 4 * N, n, InverseSigmoid());
-        in_packs<V>(z + 2 * N, 4 * N, n, TanhNumerator());
-        in_packs<V>(z + 3 * N, 4 * N, n, Sigmoid());
-        batch.each([&](int k, auto lanes) LF_LAMBDA {
-            typename V::T *const q = z + k * 4 * N;
-            const V p_i = V::load(q), f = one / V::load(q + N), m = V::load(q + 2 * N);
-            const V c = V::fma(f, lanes.load(cell[k].c_prev), m / (p_i * (m + two)));
-            lanes.store(cell[k].c, c);
-            if constexpr (Training) {
-                lanes.store(cell[k].gates, one / p_i);
-                lanes.store(cell[k].gates + H, f);
-                lanes.store(cell[k].gates + 2 * H, m / (m + two));
-                lanes.store(cell[k].gates + 3 * H, V::load(q + 3 * N));
-            }
-            V::store(q, c);
-        });
-        in_packs<V>(z, 4 * N, n, CellTanh());
-        batch.each([&](int k, auto lanes) LF_LAMBDA {
-            const V h = V::load(z + (k * 4 + 3) * N) * V::load(z + k * 4 * N);
-            lanes.store(cell[k].h, h);
-            if (cell[k].y) lanes.store(cell[k].y, h);
+        in_groups(batch, [&](auto group) LF_LAMBDA {
+            using X = typename decltype(group)::X;
+            const X one = X::set1(1), two = X::set1(2);
+            const auto gate = [&](int column) LF_LAMBDA { return group.load(z + column * N, 4 * N); };
+            const X p_i = inverse_sigmoid(gate(0)), m = tanh_numerator(gate(2)), i_g = m / (p_i * (m + two)), f = sigmoid(gate(1));
+            X c_prev, i, g;
+            group.each([&](int k, int number, auto lanes) LF_LAMBDA { c_prev.v[k] = lanes.load(cell[number].c_prev); });
+            const X c = X::fma(f, c_prev, i_g);
+            const X tanh_c = cell_tanh(c), o = sigmoid(gate(3)), h = o * tanh_c;
+            if constexpr (Training) i = one / p_i, g = m / (m + two);
+            group.each([&](int k, int number, auto lanes) LF_LAMBDA {
+                const Place<typename V::T> &to = cell[number];
+                lanes.store(to.h, h.v[k]);
+                if (to.y) lanes.store(to.y, h.v[k]);
+                lanes.store(to.c, c.v[k]);
+                if constexpr (Training) {
+                    lanes.store(to.gates, i.v[k]);
+                    lanes.store(to.gates + H, f.v[k]);
+                    lanes.store(to.gates + 2 * H, g.v[k]);
+                    lanes.store(to.gates + 3 * H, o.v[k]);
+                }
+            });
         });
     }
 
@@ -79,18 +77,11 @@ struct Lstm : CellBase {
     // dh [rows][vectors][lanes]: the complete gradient of h_t of the units from vector `block`.
     template <class V, class View>
     static inline void backward(const typename V::T *dh, int rows, int vectors, int64_t block, const View &v, const Row<typename V::T> *row) {
-        using T = typename V::T;
-        alignas(64) T tanh_c[24 * V::N];
-        T *c = tanh_c;
         for (int r = 0; r < rows; ++r)
-            for (int j = 0; j < vectors; ++j, c += V::N)
-                with_lanes<V>(block + j, v.H, [&](auto lanes) { V::store(c, lanes.load(row[r].cell + (block + j) * V::N)); });
-        in_packs<V>(tanh_c, V::N, rows * vectors, CellTanh());
-        c = tanh_c;
-        for (int r = 0; r < rows; ++r)
-            for (int j = 0; j < vectors; ++j, dh += V::N, c += V::N)
+            for (int j = 0; j < vectors; ++j, dh += V::N)
                 with_lanes<V>(block + j, v.H, [&](auto lanes) {
-                    backward_vector<V>(V::load(dh), V::load(c), (block + j) * V::N, v.H, row[r], lanes);
+                    const int64_t unit = (block + j) * V::N;
+                    backward_vector<V>(V::load(dh), cell_tanh(lanes.load(row[r].cell + unit)), unit, v.H, row[r], lanes);
                 });
     }
 

@@ -143,7 +143,6 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
             for (int64_t panel = panel_first; panel < panels; panel += panel_step) {
                 const int64_t n0 = panel * panel_width, columns = smaller(panel_width, g.N - n0);
                 const int vectors = static_cast<int>(ceil_div(columns, V::N));
-                t.z_row = vectors * V::N;
                 const bool sums = g.db && m0 == 0 && (by_panel || worker->index == 0);
                 pack_gradient<V>(g.d + k0 * g.d_stride + n0, g.d_stride, count, columns, d_pack, sums ? g.db + n0 : nullptr, add);
                 // The rows of D that are packed next come into L2 meanwhile: too far apart for the hardware to see them.
@@ -159,8 +158,12 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                         if (out[r] && add) fetch_row(out[r] + n0, columns, true);
                     }
                     for (; fetched < next_count * tile / own_tiles; ++fetched) fetch_row(next + fetched * g.d_stride, columns, false);
+                    // Whole vectors of MR rows of one part go straight to their place, unless past the caches.
+                    const bool direct = !add && !past_caches && columns == vectors * V::N && out[0] && out[MR - 1] == out[0] + (MR - 1) * g.out_stride;
+                    t.z = direct ? out[0] + n0 : t.storage;
+                    t.z_row = direct ? g.out_stride : vectors * V::N;
                     run_tile(t, MR, vectors);
-                    for (int r = 0; r < MR; ++r) {
+                    for (int r = 0; r < MR && !direct; ++r) {
                         if (!out[r]) continue;
                         for (int j = 0; j < vectors; ++j)
                             with_lanes<V>(j, columns, [&](auto lanes) {

@@ -31,6 +31,32 @@ template <class V, int P> struct Pack {
 #undef LF_EACH
 };
 
+// P neighbours of a batch from vector `first`, which go through a whole cell in registers: the last chains of a group overlap with
+// the first of the next, and where there is but one group, nothing waits for memory.
+template <class V, int P> struct Group {
+    using X = Pack<V, P>;
+    const Batch<V> &batch;
+    const int first;
+    template <class F> LF_INLINE void each(F f) const {  // f(k in [0, P), number in the batch, lanes)
+#pragma GCC unroll 8
+        for (int k = 0; k < P; ++k) batch.with(first + k, [&](auto lanes) LF_LAMBDA { f(k, first + k, lanes); });
+    }
+    LF_INLINE X load(const typename V::T *p, int64_t stride) const {  // whole vectors, `stride` apart in the batch
+        X x;
+#pragma GCC unroll 8
+        for (int k = 0; k < P; ++k) x.v[k] = V::load(p + (first + k) * stride);
+        return x;
+    }
+};
+
+// f(group) for the vectors of a batch: two at a time (of 64 bytes; of fewer three), the rest alone.
+template <class V, class F> LF_INLINE void in_groups(const Batch<V> &batch, F f) {
+    constexpr int P = V::N * sizeof(typename V::T) == 64 ? 2 : 3;
+    int k = 0;
+    for (; k + P <= batch.count; k += P) f(Group<V, P>{batch, k});
+    for (; k < batch.count; ++k) f(Group<V, 1>{batch, k});
+}
+
 // Vectors per pack: three or four live values each must fit the registers.
 template <class V> constexpr int pack_size() { return V::registers == 32 ? 6 : 3; }
 
@@ -55,12 +81,6 @@ template <class V, class F> LF_INLINE void in_packs(typename V::T *p, int64_t st
 // The functions of math.inl.h as arguments of in_packs.
 struct Sigmoid {
     template <class X> LF_INLINE X operator()(X x) const { return sigmoid(x); }
-};
-struct InverseSigmoid {
-    template <class X> LF_INLINE X operator()(X x) const { return inverse_sigmoid(x); }
-};
-struct TanhNumerator {
-    template <class X> LF_INLINE X operator()(X x) const { return tanh_numerator(x); }
 };
 struct CellTanh {
     template <class X> LF_INLINE X operator()(X x) const { return cell_tanh(x); }

@@ -164,6 +164,10 @@ template <class V> struct Part {
 template <class V> struct Batch {
     int whole, count;
     Part<V> part;
+    template <class F> LF_INLINE void with(int k, F f) const {  // f(lanes of vector k)
+        if (k < whole) f(Whole<V>());
+        else f(part);
+    }
     // f(k, lanes) for each vector k.
     template <class F> LF_INLINE void each(F f) const {
         for (int k = 0; k < whole; ++k) f(k, Whole<V>());
