@@ -100,7 +100,7 @@ template <class V, class Cell> void pack_weights(const void *args, const lf_work
         pack_panels<V, true>(w_x + first * H, (Cell::ALL - first) * H, I, row_stride, panels + layout.back_x, worker, 0, first * H, put);
         if (first) pack_panels<V, true>(w_x, first * H, I, row_stride, panels + layout.back_x, worker, (G - first) * H, 0, put);
     }
-    V::settle();
+    if (put.past_caches) V::settle();
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ inline void pack_panels(const typename V::T *w, int64_t K, int64_t N, int64_t st
     for (int64_t group = GROUP * worker->index; group < blocks; group += GROUP * worker->count) {
         const int64_t vectors = smaller<int64_t>(GROUP, blocks - group);
         T *const out = panels + (group * (above + K + below) + above * vectors) * V::N;
-        constexpr int64_t CHUNK = 16;  // k rows per pass: the panel is written front to back
+        const int64_t CHUNK = put.past_caches ? 16 : 64;  // k rows per pass: their part of the panel stays in L1, or is written front to back
         for (int64_t k0 = 0; k0 < K; k0 += CHUNK) {
             const int64_t k1 = smaller(K, k0 + CHUNK);
             for (int64_t j = 0; j < vectors; ++j) {

@@ -175,7 +175,7 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                     }
                 }
             }
-            V::settle();
+            if (past_caches) V::settle();
             lf_poll(worker, done);
             lf_barrier_wait(worker);  // before a_pack is overwritten
             if (lf_stops(worker, done)) return;

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_fast import _core, layers, set_num_threads
+from lstm_fast import _core, layers, models, set_num_threads
 from lstm_fast.training.plan import Plan, Value
 
 from ..cases import Case
@@ -23,7 +23,7 @@ def setup(case: Case, threads: int) -> Callable[[], Any]:
     data = case.data()
 
     layer = layers.LSTM(case.H, return_sequences=True, dtype=case.dtype)
-    layer(data.x)  # the first call creates the weights
+    models.Sequential([layers.Input((case.T, case.I), dtype=case.dtype), layer])  # creates the weights
     layer.set_weights([data.w_x, data.w_h, data.b])
     if case.mode == "inference":
         return lambda: layer(data.x)
