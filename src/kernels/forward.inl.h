@@ -19,23 +19,27 @@ template <class V, class Cell, bool Training> struct Forward {
 
     // Finished sums wait here until there are enough to keep the activations' packs full.
     static constexpr int WAITING = 24;
-    int waiting = 0, waiting_whole = 0;  // cells; those before the ones of the last block, which ends inside a vector
+    int waiting = 0;     // cells
+    uint32_t parts = 0;  // bit k: cell k belongs to the block that ends inside a vector
     typename Cell::template Place<T> cell[WAITING];
     alignas(64) T z[WAITING * G * V::N];
     alignas(64) T apart[Cell::APART ? WAITING * V::N : 1];  // sums over x of the gate that keeps them apart
 
     void finish() {
         if (!waiting) return;
-        Cell::template forward<V, Training>(z, apart, v, cell, Batch<V>{waiting_whole, waiting, {V::mask(v.panel_layout.idle_from)}});
-        waiting = waiting_whole = 0;
+        Cell::template forward<V, Training>(z, apart, v, cell, Batch<V>{waiting, parts, {V::mask(v.panel_layout.idle_from)}});
+        waiting = 0;
+        parts = 0;
     }
 
-    // Sums of `rows` of this worker's rows from p0, and `blocks` blocks of units from j (one panel, or two full ones), at step s.
+    // Sums of `rows` of this worker's rows from p0, and `blocks` blocks of units from j (one panel, or a full one and the next), at step s.
     void tile(int64_t s, int64_t p0, int rows, int64_t j, int blocks) {
-        const int64_t I = v.I, unit = j * V::N;
-        const int panels = blocks > BLOCKS ? 2 : 1, panel_blocks = blocks / panels;
+        const int64_t unit = j * V::N;
+        const int first = smaller(blocks, BLOCKS), second = blocks - first;  // blocks of the panels
+        const int vectors = v.panel_layout.panel_vectors(j, first), more = second ? v.panel_layout.panel_vectors(j + first, second) : 0;
         if (waiting + rows * blocks > WAITING) finish();
         t.z = z + waiting * G * V::N;
+        t.z_row = blocks * G * V::N;
         for (int r = 0; r < rows; ++r) {
             const int64_t rank = v.rank(p0 + r), b = v.row(rank);
             t.segment[0].in[r] = side_by_side ? v.input_row(rank) : View::at(v.a.x, b, v.position(b, s));
@@ -44,42 +48,42 @@ template <class V, class Cell, bool Training> struct Forward {
             for (int q = 0; q < blocks; ++q, ++waiting) {
                 cell[waiting] = place.at(unit + q * V::N);
                 if (cell[waiting].y) __builtin_prefetch(cell[waiting].y, 1);
+                if (j + q >= v.panel_layout.whole) parts |= 1u << waiting;
             }
         }
-        const bool tail = j >= v.panel_layout.whole;
-        if (!tail) waiting_whole = waiting;
-        const int panel_vectors = v.panel_layout.panel_vectors(j, panel_blocks);
-        for (int q = 0; q < panels; ++q) {
-            t.segment[0].panel[q] = v.panels + (j + q * BLOCKS) * v.panel_layout.unit_stride;
-            t.segment[1].panel[q] = t.segment[0].panel[q] + I * panel_vectors * V::N;
+        for (int q = 0; q < 2; ++q) {
+            const T *const panel = v.panels + (j + q * first) * v.panel_layout.unit_stride;
+            t.segment[0].panel[q] = panel;
+            t.segment[1].panel[q] = panel + v.I * (q ? more : vectors) * V::N;
         }
-        t.z_row = panels * panel_vectors * V::N;
         t.init = projected ? projected_at((s - chunk_begin) * chunk_rows + p0, j) : v.panels + v.panel_layout.bias + j * G * V::N;
         t.init_row = projected ? projected_row() : 0;
         t.step = 1;
-        t.segment[0].count = projected ? 0 : I;
+        t.segment[0].count = projected ? 0 : v.I;
         t.segment[1].count = v.K;
         if constexpr (Cell::APART) set_apart(rows, j, blocks);
-        if (panels == 2) run_tile_pair<V, BLOCKS * G>(t, rows);
-        else run_tile(t, rows, panel_vectors);
-        if (tail && panel_vectors < G) spread_gates(rows);
+        run(rows, vectors, more);
+        if (vectors + more < blocks * G) spread_gates(rows);
+    }
+
+    void run(int rows, int vectors, int more) {
+        if (more) run_tile_pair<V, BLOCKS * G>(t, rows, more);
+        else run_tile(t, rows, vectors);
     }
 
     // The sums of the last block, gates without gaps, to whole vectors of lanes. From the end on: nothing is overwritten unread.
     void spread_gates(int rows) {
         const Part<V> lanes = {V::mask(v.panel_layout.idle_from)};
-        for (int r = rows - 1; r >= 0; --r)
-            for (int gate = G - 1; gate >= 0; --gate)
-                V::store(t.z + (r * G + gate) * V::N,
-                         lanes.load(t.z + r * v.panel_layout.tail_vectors * V::N + gate * v.panel_layout.idle_from));
+        T *last = t.z + t.z_row - G * V::N;
+        for (int r = 0; r < rows; ++r, last += t.z_row)
+            for (int gate = G - 1; gate >= 0; --gate) V::store(last + gate * V::N, lanes.load(last + gate * v.panel_layout.idle_from));
     }
 
     // The sums over x come first and alone; those of the last gate move to `apart`, where its sums over h start instead.
     void set_apart(int rows, int64_t j, int blocks) {
         if (!projected) {
             t.segment[1].count = 0;
-            if (blocks > BLOCKS) run_tile_pair<V, BLOCKS * G>(t, rows);
-            else run_tile(t, rows, blocks * G);
+            run(rows, smaller(blocks, BLOCKS) * G, larger(blocks - BLOCKS, 0) * G);
             t.segment[0].count = 0;
             t.segment[1].count = v.K;
         }
@@ -93,7 +97,7 @@ template <class V, class Cell, bool Training> struct Forward {
             }
         }
         t.init = t.z;
-        t.init_row = blocks * G * V::N;
+        t.init_row = t.z_row;
     }
 
     int64_t projected_row() const { return v.panel_layout.blocks * G * V::N; }
@@ -112,20 +116,19 @@ template <class V, class Cell, bool Training> struct Forward {
                 const int64_t rank = v.rank(p), b = v.row(rank);
                 v.scale(rank, b, v.h_before(s, rank, b));
             }
-        const int64_t begin = v.block_begin, whole = larger(begin, smaller(v.block_end, v.panel_layout.whole));
-        const int64_t panel = ((projected ? 0 : v.I) + v.K) * BLOCKS * G * V::N * static_cast<int64_t>(sizeof(T));
-        const bool pairs = rows <= rows_per_tile<V>(2 * GROUP) || (2 * BLOCKS * ROWS_MAX <= WAITING && panel <= PAIR_BYTES);
-        const int64_t width = pairs ? 2 * BLOCKS : BLOCKS;
-        for_turns(whole - begin, width, s & 1, [&](int64_t first, int64_t count) {
-            const int64_t end = begin + first + count;
-            for (int64_t j = begin + first, blocks; j < end; j += blocks) {
-                const int64_t panel_blocks = v.panel_layout.panel_blocks(j, end);
-                blocks = count == 2 * BLOCKS ? count : panel_blocks;
-                for_tiles<V>(rows, static_cast<int>(panel_blocks * G), [&](int64_t p0, int size) { tile(s, p0, size, j, static_cast<int>(blocks)); });
+        const PanelLayout<V, Cell> &layout = v.panel_layout;
+        const int64_t bytes = ((projected ? 0 : v.I) + v.K) * BLOCKS * G * V::N * static_cast<int64_t>(sizeof(T));
+        const bool few = rows <= rows_per_tile<V>(2 * GROUP), pairs = few || (2 * BLOCKS * ROWS_MAX <= WAITING && bytes <= PAIR_BYTES);
+        for_turns(v.block_end - v.block_begin, pairs ? 2 * BLOCKS : BLOCKS, s & 1, [&](int64_t first, int64_t count) {
+            const int64_t end = v.block_begin + first + count;
+            for (int64_t j = v.block_begin + first, blocks; j < end; j += blocks) {
+                const int64_t panel = layout.panel_blocks(j, end), rest = end - j - panel;
+                const bool next = pairs && panel == BLOCKS && rest > 0 && layout.panel_blocks(j + panel, end) == rest &&
+                                  (few || (rest == BLOCKS && end <= layout.whole));
+                blocks = panel + (next ? rest : 0);
+                for_tiles<V>(rows, layout.panel_vectors(j, panel), [&](int64_t p0, int size) { tile(s, p0, size, j, static_cast<int>(blocks)); });
             }
         });
-        if (whole < v.block_end)
-            for_tiles<V>(rows, v.panel_layout.tail_vectors, [&](int64_t p0, int size) { tile(s, p0, size, whole, 1); });
         finish();
     }
 

@@ -37,42 +37,39 @@ template <class V> struct Tile {
     } segment[2];
 };
 
-// NV vectors of each of NP panels with W vectors per k: panels from number `panel` on, vectors from `first` on.
-template <class V, int MR, int NP, int NV, int W = NV> __attribute__((noinline)) void run_tile(Tile<V> &t, int panel = 0, int first = 0) {
+// NA vectors of panel number `panel` with W vectors per k, vectors from `first` on, and NB of the second panel.
+template <class V, int MR, int NA, int NB = 0, int W = NA> __attribute__((noinline)) void run_tile(Tile<V> &t, int panel = 0, int first = 0) {
     using T = typename V::T;
+    constexpr int NV = NA + NB;
     const int64_t column = (panel * W + first) * V::N;
-    V acc[MR][NP * NV];
+    V acc[MR][NV];
 #pragma GCC unroll 8
     for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 8
-        for (int j = 0; j < NP * NV; ++j) acc[r][j] = V::load(t.init + r * t.init_row + column + j * V::N);
+        for (int j = 0; j < NV; ++j) acc[r][j] = V::load(t.init + r * t.init_row + column + j * V::N);
     const int64_t step = t.step;
     for (const typename Tile<V>::Segment &segment : t.segment) {
-        const T *in[MR], *p[NP];
+        const T *in[MR], *p[2] = {segment.panel[panel] + first * V::N, segment.panel[1]};
 #pragma GCC unroll 8
         for (int r = 0; r < MR; ++r) in[r] = segment.in[r];
-#pragma GCC unroll 2
-        for (int q = 0; q < NP; ++q) p[q] = segment.panel[panel + q] + first * V::N;
         for (int64_t k = 0, at = 0; k < segment.count; ++k, at += step) {
             V a[MR];
 #pragma GCC unroll 8
             for (int r = 0; r < MR; ++r) a[r] = V::set1(in[r][at]);
-#pragma GCC unroll 2
-            for (int q = 0; q < NP; ++q) {
 #pragma GCC unroll 8
-                for (int j = 0; j < NV; ++j) {
-                    const V w = V::load(p[q] + j * V::N);
+            for (int j = 0; j < NV; ++j) {
+                const V w = V::load(j < NA ? p[0] + j * V::N : p[1] + (j - NA) * V::N);
 #pragma GCC unroll 8
-                    for (int r = 0; r < MR; ++r) acc[r][q * NV + j] = V::fma(a[r], w, acc[r][q * NV + j]);
-                }
-                p[q] += W * V::N;
+                for (int r = 0; r < MR; ++r) acc[r][j] = V::fma(a[r], w, acc[r][j]);
             }
+            p[0] += W * V::N;
+            p[1] += NB * V::N;
         }
     }
 #pragma GCC unroll 8
     for (int r = 0; r < MR; ++r)
 #pragma GCC unroll 8
-        for (int j = 0; j < NP * NV; ++j) V::store(t.z + r * t.z_row + column + j * V::N, acc[r][j]);
+        for (int j = 0; j < NV; ++j) V::store(t.z + r * t.z_row + column + j * V::N, acc[r][j]);
 }
 
 // Calls f(integral constant) with the compile-time value of n, 1 <= n <= MAX.
@@ -96,19 +93,22 @@ template <class V> LF_INLINE constexpr int tallest_tile(int vectors) {
 template <class V> inline void run_tile(Tile<V> &t, int rows, int vectors, int panel = 0) {
     with_constant<GROUP>(vectors, [&](auto nv) {
         constexpr int NV = decltype(nv)::value, MOST = rows_per_tile<V>(NV);
-        if (rows <= MOST) return with_constant<MOST>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 1, NV>(t, panel); });
+        if (rows <= MOST) return with_constant<MOST>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, NV>(t, panel); });
         if constexpr (tallest_tile<V>(NV) > MOST)
             for (int first = 0; first < NV; first += NV / 2) {
-                if (rows == 4) run_tile<V, 4, 1, NV / 2, NV>(t, panel, first);
-                else run_tile<V, 5, 1, NV / 2, NV>(t, panel, first);
+                if (rows == 4) run_tile<V, 4, NV / 2, 0, NV>(t, panel, first);
+                else run_tile<V, 5, NV / 2, 0, NV>(t, panel, first);
             }
     });
 }
 
-// Two panels of NV vectors: few rows take them at once, which keeps the fma units busy.
-template <class V, int NV = GROUP> inline void run_tile_pair(Tile<V> &t, int rows) {
+// Two panels of NV vectors and of `second`: few rows take them at once, which keeps the fma units busy; more rows only where both have NV.
+template <class V, int NV> inline void run_tile_pair(Tile<V> &t, int rows, int second) {
     constexpr int FEW = rows_per_tile<V>(2 * GROUP);
-    if (rows <= FEW) return with_constant<FEW>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, 2, NV>(t); });
+    if (rows <= FEW)
+        return with_constant<NV>(second, [&](auto nb) {
+            with_constant<FEW>(rows, [&](auto mr) { run_tile<V, decltype(mr)::value, NV, decltype(nb)::value>(t); });
+        });
     for (int panel = 0; panel < 2; ++panel) run_tile(t, rows, NV, panel);
 }
 
@@ -160,18 +160,17 @@ template <class V> struct Part {
     }
 };
 
-// A batch of vectors of which the first `whole` are whole and the others have the lanes of `part`.
+// A batch of vectors: all whole, but those whose bit is set in `parts` have the lanes of `part`.
 template <class V> struct Batch {
-    int whole, count;
+    int count;
+    uint32_t parts;
     Part<V> part;
     template <class F> LF_INLINE void with(int k, F f) const {  // f(lanes of vector k)
-        if (k < whole) f(Whole<V>());
-        else f(part);
+        if (parts >> k & 1) f(part);
+        else f(Whole<V>());
     }
-    // f(k, lanes) for each vector k.
-    template <class F> LF_INLINE void each(F f) const {
-        for (int k = 0; k < whole; ++k) f(k, Whole<V>());
-        for (int k = whole; k < count; ++k) f(k, part);
+    template <class F> LF_INLINE void each(F f) const {  // f(k, lanes) for each vector k
+        for (int k = 0; k < count; ++k) with(k, [&](auto lanes) LF_LAMBDA { f(k, lanes); });
     }
 };
 
