@@ -119,7 +119,9 @@ template <class V, class Cell, bool Training> struct Forward {
         const PanelLayout<V, Cell> &layout = v.panel_layout;
         const int64_t bytes = ((projected ? 0 : v.I) + v.K) * BLOCKS * G * V::N * static_cast<int64_t>(sizeof(T));
         const bool few = rows <= rows_per_tile<V>(2 * GROUP), pairs = few || (2 * BLOCKS * ROWS_MAX <= WAITING && bytes <= PAIR_BYTES);
-        for_turns(v.block_end - v.block_begin, pairs ? 2 * BLOCKS : BLOCKS, s & 1, [&](int64_t first, int64_t count) {
+        const int64_t all = v.block_end - v.block_begin, width = pairs ? 2 * BLOCKS : BLOCKS;
+        const bool alone = v.block_end > layout.whole && (all - 1) % width == 0;  // the last block would begin a turn: it comes last
+        for_turns(all - alone, width, s & 1, [&](int64_t first, int64_t count) {
             const int64_t end = v.block_begin + first + count;
             for (int64_t j = v.block_begin + first, blocks; j < end; j += blocks) {
                 const int64_t panel = layout.panel_blocks(j, end), rest = end - j - panel;
@@ -129,6 +131,8 @@ template <class V, class Cell, bool Training> struct Forward {
                 for_tiles<V>(rows, layout.panel_vectors(j, panel), [&](int64_t p0, int size) { tile(s, p0, size, j, static_cast<int>(blocks)); });
             }
         });
+        if (alone)
+            for_tiles<V>(rows, layout.tail_vectors, [&](int64_t p0, int size) { tile(s, p0, size, v.block_end - 1, 1); });
         finish();
     }
 
