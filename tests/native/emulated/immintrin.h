@@ -60,3 +60,6 @@ template <class M, class T, class I> M emulated_permute(M a, simde__m512i index,
 
 }  // namespace
 #endif
+// SIMDe lacks the stores past the caches.
+#define _mm512_stream_ps(p, a) simde_mm512_storeu_ps(p, a)
+#define _mm512_stream_pd(p, a) simde_mm512_storeu_pd(p, a)
