@@ -28,6 +28,10 @@
 #define _mm512_mask_storeu_ps(p, m, a) emulated_store<simde__m512, float>(p, m, a)
 #define _mm512_mask_storeu_pd(p, m, a) emulated_store<simde__m512d, double>(p, m, a)
 
+// SIMDe lacks the stores past the caches.
+#define _mm512_stream_ps(p, a) simde_mm512_storeu_ps(p, a)
+#define _mm512_stream_pd(p, a) simde_mm512_storeu_pd(p, a)
+
 namespace {
 
 template <class M, class T> M emulated_load(unsigned mask, const T *p) {
@@ -60,6 +64,3 @@ template <class M, class T, class I> M emulated_permute(M a, simde__m512i index,
 
 }  // namespace
 #endif
-// SIMDe lacks the stores past the caches.
-#define _mm512_stream_ps(p, a) simde_mm512_storeu_ps(p, a)
-#define _mm512_stream_pd(p, a) simde_mm512_storeu_pd(p, a)
