@@ -7,6 +7,7 @@ OpenMP runtimes never share a process, and only one worker computes at a time.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
@@ -99,6 +100,7 @@ class Worker:
         idle = status_kib("VmRSS")
         self.do_setup(case)
         self.raw = None
+        give_back_freed()
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # restarts VmHWM at the present size
         assert self.run is not None
         for _ in range(2):
@@ -117,6 +119,13 @@ class Worker:
     def do_barrier(self, threads: int, seconds: float) -> dict[str, Any]:
         team, barrier = machine.probe_barrier(threads, seconds)
         return {"team": team, "barrier": barrier}
+
+
+def give_back_freed() -> None:
+    """What the C library keeps of freed memory goes back to the system, where it can be told so."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def answer(worker: Any, line: str) -> dict[str, Any]:
