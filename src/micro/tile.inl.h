@@ -49,6 +49,7 @@ template <class V, int MR, int NA, int NB = 0, int W = NA> __attribute__((noinli
         for (int j = 0; j < NV; ++j) acc[r][j] = V::load(t.init + r * t.init_row + column + j * V::N);
     const int64_t step = t.step;
     for (const typename Tile<V>::Segment &segment : t.segment) {
+        if (!segment.count) continue;  // its pointers may be nothing
         const T *in[MR], *p[2] = {segment.panel[panel] + first * V::N, segment.panel[1]};
 #pragma GCC unroll 8
         for (int r = 0; r < MR; ++r) in[r] = segment.in[r];
