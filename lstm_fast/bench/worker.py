@@ -97,6 +97,7 @@ class Worker:
         self.do_setup({**case, "B": 2, "T": 3, "I": 4, "H": 5})
         self.raw = self.run = None
         gc.collect()
+        give_back_freed()
         idle = status_kib("VmRSS")
         self.do_setup(case)
         self.raw = None
