@@ -229,9 +229,7 @@ template <class V, class Cell> struct Segments {
 template <class View> inline int64_t steps_per_segment(const View &v) {
     constexpr int64_t NEAR = (1 << 21) / sizeof(typename View::T);
     const int64_t rows = NEAR / v.tape_width();
-    return v.a.checkpoint_every && v.a.checkpoint_every < v.steps ? v.a.checkpoint_every
-           : rows >= 4 * SUM_BLOCK && v.B > 0                     ? larger<int64_t>(1, rows / v.B)
-                                                                  : larger<int64_t>(1, v.steps);
+    return larger<int64_t>(1, rows >= 4 * SUM_BLOCK && v.B > 0 ? rows / v.B : v.steps);
 }
 
 template <class V, class Cell> void sequence_backward(const void *args, const lf_worker *w) {
@@ -243,7 +241,7 @@ template <class V, class Cell> void sequence_backward(const void *args, const lf
     if (w->index == 0) v.clear_zeros();
     lf_barrier_wait(w);
     const bool again = a.checkpoint_every && a.checkpoint_every < a.T;
-    const int64_t length = steps_per_segment(v);
+    const int64_t length = again ? a.checkpoint_every : steps_per_segment(v);
     const int64_t rows = v.tape_row(v.steps);
     Segments<V, Cell> segments{v, call, w, rows, 0, a.accumulate != 0, smaller(rows, lf_segment_rows(a))};
     for (int64_t begin = larger<int64_t>(0, v.steps - 1) / length * length; begin >= 0; begin -= length)

@@ -84,7 +84,7 @@ template <class V> void dense_backward(const void *args, const lf_worker *worker
                          [&](int64_t r) { return static_cast<const T *>(dy + (begin + r) * O); }, StartFrom<V>{nullptr},
                          store_rows<V>(I, [&](int64_t r) { return dx + (begin + r) * I; }));
     }
-    const GradientProblem<T> problem = {a.rows, O, dy, O, O, {{I, static_cast<T *>(a.dw)}, {0, nullptr}}, static_cast<T *>(a.db), a.accumulate != 0, false, 0};
+    const GradientProblem<T> problem = {a.rows, O, dy, O, O, {{I, static_cast<T *>(a.dw)}, {0, nullptr}}, static_cast<T *>(a.db), a.accumulate != 0};
     weight_gradient<V>(problem, static_cast<T *>(a.scratch) + layout.packs, worker,
                        [&](int64_t first, int64_t count, const T **rows, const T **) {
                            for (int64_t k = 0; k < count; ++k) rows[k] = x + (first + k) * I;

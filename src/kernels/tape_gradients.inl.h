@@ -1,4 +1,4 @@
-// Backward over all tape rows at once, when the steps are done: dx = dG w_x^T, dw_x = x^T dG, dw_h = h_{t-1}^T dG, db = sum dG.
+// Backward over the tape rows of many steps at once, when these are done: dx = dG w_x^T, dw_x = x^T dG, dw_h = h_{t-1}^T dG, db = sum dG.
 #pragma once
 
 namespace {
@@ -85,7 +85,8 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
     T *const dw_x = static_cast<T *>(a.dw_x), *const dw_h = static_cast<T *>(a.dw_h), *const db = static_cast<T *>(a.db);
     const T *const d = static_cast<const T *>(a.tape_gates) + (begin - v.tape_base) * row;
     const int64_t R = end - begin;
-    const auto solve = [&](const GradientProblem<T> &problem, bool second = false) {  // A: what met w_h, or the second part's weights
+    const auto solve = [&](GradientProblem<T> problem, bool second = false) {  // A: what met w_h, or the second part's weights
+        problem.accumulate = add, problem.more = begin > 0, problem.polled = polled;
         weight_gradient<V>(problem, v.scratch + v.scratch_layout.packs, w,
                            [&](int64_t first, int64_t count, const T **x, const T **h) {
                                if (count <= 0) return;
@@ -104,23 +105,23 @@ template <class V, class Cell> inline void parameter_gradients(const SequenceVie
     if constexpr (Cell::EXTRA > 0 && !Cell::WHOLE_ROWS)
         if (a.dpeephole) peephole_gradient<V>(v, begin, R, add, w);
     if constexpr (Cell::WHOLE_ROWS) {  // dG = [of x w_x, of h w_h]
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, nullptr, add, begin > 0, polled});
-        solve({R, G * H, d + Cell::DH * H, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, begin > 0, polled});
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, nullptr});
+        solve({R, G * H, d + Cell::DH * H, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr});
     } else if constexpr (Cell::PROJECTED) {
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {P, dw_h}}, db, add, begin > 0, polled});
-        solve({R, P, d + Cell::TAPE * H + P, row, P, {{0, nullptr}, {H, static_cast<T *>(a.dw_p)}}, nullptr, add, begin > 0, polled}, true);
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {P, dw_h}}, db});
+        solve({R, P, d + Cell::TAPE * H + P, row, P, {{0, nullptr}, {H, static_cast<T *>(a.dw_p)}}, nullptr}, true);
     } else if constexpr (!SAME<typename Cell::Second, void>) {  // dG = [first part, second part], then the second part's input
         constexpr int64_t L = Cell::COLUMNS;
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, begin > 0, polled});
-        solve({R, L * H, d, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr, add, begin > 0, polled});
-        solve({R, (G - L) * H, d + L * H, row, G * H, {{0, nullptr}, {H, dw_h + L * H}}, nullptr, add, begin > 0, polled}, true);
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {0, nullptr}}, db});
+        solve({R, L * H, d, row, G * H, {{0, nullptr}, {H, dw_h}}, nullptr});
+        solve({R, (G - L) * H, d + L * H, row, G * H, {{0, nullptr}, {H, dw_h + L * H}}, nullptr}, true);
     } else if constexpr (!Cell::APART) {
-        solve({R, G * H, d, row, G * H, {{I, dw_x}, {H, dw_h}}, db, add, begin > 0, polled});
+        solve({R, G * H, d, row, G * H, {{I, dw_x}, {H, dw_h}}, db});
     } else {  // dG = [last gate's x part, first gates, last gate's h part]; db = [db_x, db_h]
         constexpr int64_t L = G - 1;
-        solve({R, L * H, d + H, row, G * H, {{I, dw_x}, {0, nullptr}}, db, add, begin > 0, polled});
-        solve({R, H, d, row, G * H, {{I, dw_x + L * H}, {0, nullptr}}, db + L * H, add, begin > 0, polled});
-        solve({R, G * H, d + H, row, G * H, {{0, nullptr}, {H, dw_h}}, db + G * H, add, begin > 0, polled});
+        solve({R, L * H, d + H, row, G * H, {{I, dw_x}, {0, nullptr}}, db});
+        solve({R, H, d, row, G * H, {{I, dw_x + L * H}, {0, nullptr}}, db + L * H});
+        solve({R, G * H, d + H, row, G * H, {{0, nullptr}, {H, dw_h}}, db + G * H});
     }
 }
 

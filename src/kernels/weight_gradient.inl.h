@@ -23,8 +23,8 @@ template <class T> struct GradientProblem {
     int64_t d_stride, out_stride;
     GradientPart<T> part[2]; // x, h; width 0: none
     T *db;                   // (N) or NULL
-    bool accumulate, more;   // to what out holds; other calls add theirs
-    int64_t polled;          // steps of the call before this one, for lf_poll
+    bool accumulate = false, more = false;  // to what out holds; other calls add theirs
+    int64_t polled = 0;      // steps of the call before this one, for lf_poll
 };
 
 // Numbers that `workers` need for M columns of A: the packed A is shared, a panel of D is each worker's own.
@@ -123,9 +123,9 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
     t.segment[0].panel[0] = d_pack;
     t.segment[1].count = 0;
 
-    bool past_caches = g.R <= SUM_BLOCK && !g.accumulate && !g.more && M * g.N * static_cast<int64_t>(sizeof(T)) >= KEPT_BYTES / 2;
-    for (const GradientPart<T> &part : g.part) past_caches = past_caches && Put<V>::fits(part.out) && g.out_stride % V::N == 0;
-    const Put<V> put = {past_caches};
+    const bool fits = g.out_stride % V::N == 0 && Put<V>::fits(g.part[0].out) && Put<V>::fits(g.part[1].out);
+    const bool once = g.R <= SUM_BLOCK && !g.accumulate && !g.more;
+    const Put<V> put = {fits && once && M * g.N * static_cast<int64_t>(sizeof(T)) >= KEPT_BYTES / 2};
 
     const int64_t last_block = g.R > 0 ? (g.R - 1) / SUM_BLOCK * SUM_BLOCK : 0;
     for (int64_t k0 = last_block; k0 >= 0; k0 -= SUM_BLOCK) {
@@ -159,7 +159,7 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                     }
                     for (; fetched < next_count * tile / own_tiles; ++fetched) fetch_row(next + fetched * g.d_stride, columns, false);
                     // Whole vectors of MR rows of one part go straight to their place, unless past the caches.
-                    const bool direct = !add && !past_caches && columns == vectors * V::N && out[0] && out[MR - 1] == out[0] + (MR - 1) * g.out_stride;
+                    const bool direct = !add && !put.past_caches && columns == vectors * V::N && out[0] && out[MR - 1] == out[0] + (MR - 1) * g.out_stride;
                     t.z = direct ? out[0] + n0 : t.storage;
                     t.z_row = direct ? g.out_stride : vectors * V::N;
                     run_tile(t, MR, vectors);
@@ -175,7 +175,7 @@ inline void weight_gradient(const GradientProblem<typename V::T> &g, typename V:
                     }
                 }
             }
-            if (past_caches) V::settle();
+            if (put.past_caches) V::settle();
             lf_poll(worker, done);
             lf_barrier_wait(worker);  // before a_pack is overwritten
             if (lf_stops(worker, done)) return;
